@@ -1,0 +1,15 @@
+import { defineConfig } from 'vitest/config'
+import { ClosingLineReporter } from './test/reporter.ts'
+
+// Forked processes: native state (loaded libraries, thread pools) must not leak from one test file into the next.
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    maxWorkers: 2,
+    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    testTimeout: 120_000,
+    hookTimeout: 300_000,
+    globalSetup: ['test/setup.ts'],
+    reporters: ['default', new ClosingLineReporter()],
+  },
+})
