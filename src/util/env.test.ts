@@ -1,0 +1,37 @@
+import { homedir, platform } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { readEnvironment } from './env.ts'
+
+describe('the environment', () => {
+  it('is read from the documented variables', () => {
+    const read = readEnvironment({
+      HETEROSPEC_CACHE: '/cache',
+      HETEROSPEC_LIBRARY: '/libs',
+      HETEROSPEC_CPU_VARIANT: 'haswell',
+      HF_ENDPOINT: 'https://mirror.example',
+      HF_TOKEN: 'secret',
+    })
+    expect(read).toEqual({
+      cacheDir: '/cache',
+      libraryDir: '/libs',
+      cpuVariant: 'haswell',
+      hubEndpoint: 'https://mirror.example',
+      hubToken: 'secret',
+    })
+  })
+
+  it('has defaults for all of them', () => {
+    const read = readEnvironment({})
+    expect(read.cacheDir).toMatch(/heterospec$/)
+    expect(read.cacheDir.startsWith(homedir())).toBe(true)
+    expect(read).toMatchObject({ libraryDir: undefined, cpuVariant: undefined, hubToken: undefined })
+    expect(read.hubEndpoint).toMatch(/^https:/)
+  })
+
+  it('follows the XDG convention, and an own setting wins over it', () => {
+    expect(readEnvironment({ XDG_CACHE_HOME: '/xdg' }).cacheDir).toBe(join('/xdg', 'heterospec'))
+    expect(readEnvironment({ XDG_CACHE_HOME: '/xdg', HETEROSPEC_CACHE: '/own' }).cacheDir).toBe('/own')
+    if (platform() === 'linux') expect(readEnvironment({}).cacheDir).toBe(join(homedir(), '.cache', 'heterospec'))
+  })
+})

@@ -1,0 +1,58 @@
+/** The only reader of environment variables and of the process's surroundings outside `cli/`. */
+import { homedir, platform } from 'node:os'
+import { join } from 'node:path'
+
+export interface Environment {
+  /** Folder for models and measurements (`HETEROSPEC_CACHE`, else the platform's convention). */
+  readonly cacheDir: string
+  /** Folder with the ggml libraries (`HETEROSPEC_LIBRARY`), if the user names one. */
+  readonly libraryDir: string | undefined
+  /** File name of one CPU variant to force (`HETEROSPEC_CPU_VARIANT`, e.g. `haswell`). */
+  readonly cpuVariant: string | undefined
+  /** Where model files are fetched from (`HF_ENDPOINT`). */
+  readonly hubEndpoint: string
+  /** Access token for gated models (`HF_TOKEN`). */
+  readonly hubToken: string | undefined
+}
+
+export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environment {
+  return {
+    cacheDir: filled(env.HETEROSPEC_CACHE) ?? defaultCacheDir(env),
+    libraryDir: filled(env.HETEROSPEC_LIBRARY),
+    cpuVariant: filled(env.HETEROSPEC_CPU_VARIANT),
+    hubEndpoint: filled(env.HF_ENDPOINT) ?? 'https://huggingface.co',
+    hubToken: filled(env.HF_TOKEN),
+  }
+}
+
+/** An empty variable counts as unset, as in shells. */
+function filled(value: string | undefined): string | undefined {
+  return value === '' ? undefined : value
+}
+
+/** The environment for a child process: ours, with some variables set. */
+export function childEnvironment(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+  return { ...process.env, ...extra }
+}
+
+/** Number of this process on this machine, for lock files. */
+export function processId(): number {
+  return process.pid
+}
+
+/** Whether a process of this machine still runs. A process of another user counts as running. */
+export function processAlive(id: number): boolean {
+  try {
+    process.kill(id, 0)
+    return true
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}
+
+function defaultCacheDir(env: NodeJS.ProcessEnv): string {
+  if (env.XDG_CACHE_HOME) return join(env.XDG_CACHE_HOME, 'heterospec')
+  if (platform() === 'darwin') return join(homedir(), 'Library', 'Caches', 'heterospec')
+  if (platform() === 'win32') return join(env.LOCALAPPDATA ?? join(homedir(), 'AppData', 'Local'), 'heterospec')
+  return join(homedir(), '.cache', 'heterospec')
+}
