@@ -1,0 +1,5 @@
+export type * from './types.ts'
+export { resolveSampleOptions, sampleOptions } from './options.ts'
+export type { ResolvedSampleOptions, SampleOptions } from './options.ts'
+export { createSampler } from './sampler.ts'
+export { drawIndex } from './draw.ts'
