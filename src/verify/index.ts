@@ -1,0 +1,3 @@
+export type * from './types.ts'
+export { walk } from './walk.ts'
+export { chainRejection } from './ratio.ts'
