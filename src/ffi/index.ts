@@ -1,0 +1,5 @@
+export * from './pointer.ts'
+export type * from './abi.ts'
+export * from './library.ts'
+export * from './memory.ts'
+export { probeLibraries, type ProbeReport } from './probe.ts'
