@@ -1,0 +1,6 @@
+export * from './types.ts'
+export { Backend, type BackendOptions } from './backend.ts'
+export { openBackend } from './device.ts'
+export { Graph } from './graph.ts'
+export { Ops, type RopeSettings } from './ops.ts'
+export { TensorStore, type TensorSpec } from './store.ts'

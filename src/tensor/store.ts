@@ -1,0 +1,97 @@
+/** Tensors that live long (weights, caches), allocated together in one buffer of a device. */
+import { defined } from '../util/assert.ts'
+import { DisposedError, NativeError } from '../util/errors.ts'
+import { countHandle, isNull, viewMemory } from '../ffi/index.ts'
+import type { BaseFunctions, BufferPtr, BufferTypePtr, ContextPtr } from '../ffi/index.ts'
+import type { Backend } from './backend.ts'
+import { contiguousStrides, fullShape } from './shape.ts'
+import type { Tensor } from './types.ts'
+
+export interface TensorSpec {
+  readonly name: string
+  readonly type: number
+  /** One to four extents in ggml's order. */
+  readonly shape: readonly number[]
+}
+
+/** `GGML_BACKEND_BUFFER_USAGE_WEIGHTS`: lets schedulers keep operations beside their weights. */
+const USAGE_WEIGHTS = 1
+
+export class TensorStore implements Disposable {
+  readonly tensors: ReadonlyMap<string, Tensor>
+  readonly bytes: number
+  /** True when this process can read and write the tensors directly. */
+  readonly isHost: boolean
+  readonly #base: BaseFunctions
+  #context: ContextPtr | undefined
+  #buffer: BufferPtr | undefined
+
+  /** Throws `out-of-memory` when the device has no room. */
+  constructor(
+    backend: Backend,
+    specs: readonly TensorSpec[],
+    options: { readonly bufferType?: BufferTypePtr; readonly weights?: boolean } = {},
+  ) {
+    const base = backend.ggml.base
+    this.#base = base
+    const headerBytes = (specs.length + 1) * base.ggml_tensor_overhead()
+    this.#context = base.ggml_init({ mem_size: headerBytes, mem_buffer: null, no_alloc: true })
+    countHandle('context', 1)
+    const context = this.#context
+    this.tensors = new Map(specs.map((spec) => [spec.name, createTensor(base, context, spec)]))
+    const type = options.bufferType ?? backend.bufferType
+    const wanted = base.ggml_backend_alloc_ctx_tensors_from_buft_size(context, type)
+    const buffer = base.ggml_backend_alloc_ctx_tensors_from_buft(context, type)
+    if (isNull(buffer)) {
+      this[Symbol.dispose]()
+      throw new NativeError(
+        'out-of-memory',
+        `expected ${Math.ceil(wanted / 2 ** 20)} MiB of memory on ${backend.device.name}, got none; use a smaller context or model`,
+      )
+    }
+    this.#buffer = buffer
+    countHandle('buffer', 1)
+    if (options.weights) base.ggml_backend_buffer_set_usage(buffer, USAGE_WEIGHTS)
+    this.bytes = base.ggml_backend_buffer_get_size(buffer)
+    this.isHost = base.ggml_backend_buffer_is_host(buffer)
+  }
+
+  get(name: string): Tensor {
+    if (this.#buffer === undefined) throw new DisposedError('tensor store')
+    return defined(this.tensors.get(name), `tensor ${name}`)
+  }
+
+  /** A live view of a tensor's bytes; only for host stores, and only while the store lives. */
+  view(tensor: Tensor): Uint8Array {
+    if (this.#buffer === undefined) throw new DisposedError('tensor store')
+    const bytes = this.#base.ggml_nbytes(tensor.pointer)
+    return new Uint8Array(viewMemory(this.#base.ggml_get_data(tensor.pointer), bytes))
+  }
+
+  /** Fills a tensor, or `data.byteLength` bytes of it from `offset`. Works on every device. */
+  write(tensor: Tensor, data: Uint8Array, offset = 0): void {
+    if (this.#buffer === undefined) throw new DisposedError('tensor store')
+    this.#base.ggml_backend_tensor_set(tensor.pointer, data, offset, data.byteLength)
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#buffer !== undefined) {
+      this.#base.ggml_backend_buffer_free(this.#buffer)
+      this.#buffer = undefined
+      countHandle('buffer', -1)
+    }
+    if (this.#context !== undefined) {
+      this.#base.ggml_free(this.#context)
+      this.#context = undefined
+      countHandle('context', -1)
+    }
+  }
+}
+
+/** Appends a tensor header to a context. */
+export function createTensor(base: BaseFunctions, context: ContextPtr, spec: TensorSpec): Tensor {
+  const shape = fullShape(spec.shape)
+  const pointer = base.ggml_new_tensor(context, spec.type, spec.shape.length, BigInt64Array.from(spec.shape, BigInt))
+  base.ggml_set_name(pointer, spec.name.slice(0, 63))
+  return { pointer, type: spec.type, shape, strides: contiguousStrides(base, spec.type, shape), name: spec.name }
+}
