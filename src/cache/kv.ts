@@ -1,0 +1,107 @@
+/**
+ * Keys and values of all layers: per layer a matrix [width, slots] for K and one for V.
+ * After a round the accepted path's rows move together; nothing is computed again.
+ */
+import { assert } from '../util/assert.ts'
+import { Graph, TensorStore, TYPE, type Backend, type Tensor } from '../tensor/index.ts'
+import type { KvSettings } from './types.ts'
+
+export interface KvOptions {
+  /** Move rows by graph operations even where memory is directly reachable: the path that a GPU takes. */
+  readonly moveOnDevice?: boolean
+}
+
+export class KvCache implements Disposable {
+  readonly settings: KvSettings
+  readonly #backend: Backend
+  readonly #store: TensorStore
+  readonly #views: { readonly bytes: Uint8Array; readonly rowBytes: number }[]
+  #pending: { from: number; to: number }[] = []
+
+  constructor(backend: Backend, settings: KvSettings, options: KvOptions = {}) {
+    this.#backend = backend
+    this.settings = settings
+    const { layerCount, keyWidth, valueWidth, type, slots } = settings
+    this.#store = new TensorStore(
+      backend,
+      Array.from({ length: layerCount }, (_, layer) => [
+        { name: `k${layer}`, type, shape: [keyWidth, slots] },
+        { name: `v${layer}`, type, shape: [valueWidth, slots] },
+      ]).flat(),
+    )
+    const direct = this.#store.isHost && !options.moveOnDevice
+    this.#views = direct
+      ? [...this.#store.tensors.values()].map((tensor) => ({
+          bytes: this.#store.view(tensor),
+          rowBytes: tensor.strides[1],
+        }))
+      : []
+  }
+
+  /** Bytes of all rows. */
+  get bytes(): number {
+    return this.#store.bytes
+  }
+
+  keys(layer: number): Tensor {
+    return this.#store.get(`k${layer}`)
+  }
+
+  values(layer: number): Tensor {
+    return this.#store.get(`v${layer}`)
+  }
+
+  /**
+   * Moves rows downwards; pairs in ascending order of `to`, with `to < from`, so that no source is overwritten before it is read.
+   * On a device without shared memory the move happens before the next pass (`flush`).
+   */
+  move(pairs: readonly { readonly from: number; readonly to: number }[]): void {
+    for (const { from, to } of pairs) assert(to < from && to >= 0 && from < this.settings.slots, `row ${from} to ${to}`)
+    if (this.#views.length === 0) {
+      this.#pending.push(...pairs)
+      return
+    }
+    for (const { bytes, rowBytes } of this.#views) {
+      for (const { from, to } of pairs) bytes.copyWithin(to * rowBytes, from * rowBytes, (from + 1) * rowBytes)
+    }
+  }
+
+  /** Carries out moves that were only noted. Call inside `backend.exclusive`, before a pass. */
+  async flush(): Promise<void> {
+    // One graph per wave: within a wave no row is both source and target, so the order of copies does not matter.
+    while (this.#pending.length > 0) {
+      const wave: { from: number; to: number }[] = []
+      const touched = new Set<number>()
+      while (this.#pending[0] && !touched.has(this.#pending[0].from) && !touched.has(this.#pending[0].to)) {
+        const pair = this.#pending.shift() as { from: number; to: number }
+        touched.add(pair.from).add(pair.to)
+        wave.push(pair)
+      }
+      await this.#moveOnDevice(wave)
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#views.length = 0
+    this.#store[Symbol.dispose]()
+  }
+
+  async #moveOnDevice(pairs: readonly { from: number; to: number }[]): Promise<void> {
+    const tensors = [...this.#store.tensors.values()]
+    using graph = new Graph(this.#backend, tensors.length * 4 + 64)
+    const from = graph.input({ name: 'from', type: TYPE.I32, shape: [pairs.length] })
+    const to = graph.input({ name: 'to', type: TYPE.I64, shape: [pairs.length] })
+    // Reading as F32 and writing back is exact for every cache type: the scales reproduce themselves.
+    for (const tensor of tensors) graph.expand(graph.ops.setRows(tensor, graph.ops.getRows(tensor, from), to))
+    graph.allocate()
+    graph.write(
+      from,
+      Int32Array.from(pairs, (pair) => pair.from),
+    )
+    graph.write(
+      to,
+      BigInt64Array.from(pairs, (pair) => BigInt(pair.to)),
+    )
+    await graph.compute()
+  }
+}

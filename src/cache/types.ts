@@ -1,0 +1,18 @@
+/** Contracts of the KV cache: rows of keys and values, one per token and layer, in one pool for all sequences. */
+
+export interface KvSettings {
+  readonly layerCount: number
+  /** Numbers per row of keys and of values: head width times KV heads. */
+  readonly keyWidth: number
+  readonly valueWidth: number
+  /** ggml type of both. */
+  readonly type: number
+  /** Rows in all. */
+  readonly slots: number
+}
+
+/** A run of slots that belongs to one sequence. */
+export interface Region {
+  readonly start: number
+  readonly size: number
+}
