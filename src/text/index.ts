@@ -1,0 +1,6 @@
+export type * from './types.ts'
+export { loadTokenizer } from './tokenizer.ts'
+export { TextStream } from './stream.ts'
+export { StopFilter } from './stops.ts'
+export { createTemplate } from './template.ts'
+export { encodeChat } from './chat.ts'

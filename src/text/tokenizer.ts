@@ -1,0 +1,184 @@
+/**
+ * Text to tokens and back, by libllama on the vocabulary alone: exactly what the reference does, for every tokenizer
+ * that our architectures use. Loading runs on another thread, so that weights can be read meanwhile.
+ */
+import { createHash } from 'node:crypto'
+import { countHandle, isNull, type Ggml, type LlamaFunctions, type LlamaModelPtr, type VocabPtr } from '../ffi/index.ts'
+import { loadGguf, type GgufModel, type Metadata } from '../gguf/index.ts'
+import type { TokenId } from '../tree/index.ts'
+import { DisposedError, ModelFileError, UsageError } from '../util/errors.ts'
+import type { TokenizeOptions, Tokenizer } from './types.ts'
+import { checkVocabulary, splitsRecursively } from './vocabulary.ts'
+
+/**
+ * Loads the vocabulary of a model given by its path or its plain data.
+ * Throws `bad-file` or `unsupported-model` for a vocabulary that cannot be used.
+ */
+export async function loadTokenizer(ggml: Ggml, file: string | GgufModel): Promise<Tokenizer> {
+  const model = typeof file === 'string' ? loadGguf(file) : file
+  checkVocabulary(model)
+  const path = model.files[0]?.path ?? ''
+  const llama = ggml.llama()
+  const params = { ...llama.llama_model_default_params(), vocab_only: true, n_gpu_layers: 0 }
+  const pointer = await new Promise<LlamaModelPtr | null>((resolve, reject) => {
+    llama.llama_model_load_from_file.async(path, params, (error, result) => {
+      if (error) reject(error)
+      else resolve(result)
+    })
+  })
+  if (pointer === null || isNull(pointer)) {
+    const pre = model.metadata.string('tokenizer.ggml.pre') ?? 'none'
+    throw new ModelFileError(
+      'unsupported-model',
+      `${path}: expected a vocabulary that libllama reads, it refused this one (pre-tokenizer ${JSON.stringify(pre)}); use another model`,
+    )
+  }
+  return new LlamaTokenizer(llama, pointer, model.metadata)
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+/**
+ * Longest run without a change between space and non-space for tokenizers that recurse. One match spans at most two
+ * runs; 32,000 characters fit into the 16 MiB stack that `ffi` gives to calls, a quarter is left for other platforms.
+ */
+const longestRun = 12_000
+
+const spm = 1
+
+class LlamaTokenizer implements Tokenizer {
+  readonly vocabSize: number
+  readonly bos: TokenId | undefined
+  readonly eos: TokenId | undefined
+  readonly addsBos: boolean
+  readonly #llama: LlamaFunctions
+  readonly #metadata: Metadata
+  readonly #vocab: VocabPtr
+  readonly #recursive: boolean
+  /** SentencePiece puts a space in front of text; the way back takes it away. */
+  readonly #addsSpace: boolean
+  readonly #pieces = new Map<TokenId, Uint8Array>()
+  readonly #specialPieces = new Map<TokenId, Uint8Array>()
+  #model: LlamaModelPtr | undefined
+  #fingerprint: string | undefined
+
+  constructor(llama: LlamaFunctions, model: LlamaModelPtr, metadata: Metadata) {
+    countHandle('vocab', 1)
+    this.#llama = llama
+    this.#model = model
+    this.#metadata = metadata
+    this.#vocab = llama.llama_model_get_vocab(model)
+    this.#recursive = splitsRecursively(metadata)
+    this.#addsSpace =
+      llama.llama_vocab_type(this.#vocab) === spm && (metadata.boolean('tokenizer.ggml.add_space_prefix') ?? true)
+    this.vocabSize = llama.llama_vocab_n_tokens(this.#vocab)
+    this.bos = known(llama.llama_vocab_bos(this.#vocab))
+    this.eos = known(llama.llama_vocab_eos(this.#vocab))
+    this.addsBos = llama.llama_vocab_get_add_bos(this.#vocab)
+  }
+
+  get fingerprint(): string {
+    return (this.#fingerprint ??= hashVocabulary(this.#metadata))
+  }
+
+  isEnd(token: TokenId): boolean {
+    return this.#llama.llama_vocab_is_eog(this.#live(token), token)
+  }
+
+  isControl(token: TokenId): boolean {
+    return this.#llama.llama_vocab_is_control(this.#live(token), token)
+  }
+
+  tokenize(text: string, { addSpecial = true, parseSpecial = false }: TokenizeOptions = {}): TokenId[] {
+    const vocab = this.#live()
+    this.#checkText(text)
+    const bytes = Buffer.from(text)
+    // Nearly always at most one token per byte; where not, the answer tells the room that it takes.
+    let tokens = new Int32Array(bytes.length + 8)
+    const run = (): number =>
+      this.#llama.llama_tokenize(vocab, bytes, bytes.length, tokens, tokens.length, addSpecial, parseSpecial)
+    let count = run()
+    if (count < 0) {
+      tokens = new Int32Array(-count)
+      count = run()
+    }
+    return Array.from(tokens.subarray(0, count))
+  }
+
+  bytes(token: TokenId, special = false): Uint8Array {
+    const cache = special ? this.#specialPieces : this.#pieces
+    const cached = cache.get(token)
+    if (cached) return cached
+    const piece = this.#readPiece(token, special)
+    cache.set(token, piece)
+    return piece
+  }
+
+  detokenize(tokens: readonly TokenId[], { special = false }: { readonly special?: boolean } = {}): string {
+    const pieces = tokens.map((token) => this.bytes(token, special))
+    const bytes = Buffer.concat(pieces)
+    const first = pieces.findIndex((piece) => piece.length > 0)
+    const strip = this.#addsSpace && bytes[0] === 0x20 && !this.isControl(tokens[first] ?? 0)
+    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(strip ? bytes.subarray(1) : bytes)
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#model === undefined) return
+    this.#llama.llama_model_free(this.#model)
+    this.#model = undefined
+    countHandle('vocab', -1)
+  }
+
+  /** The native vocabulary, after making sure that it is there and holds the token: libllama checks neither. */
+  #live(token: TokenId = 0): VocabPtr {
+    if (this.#model === undefined) throw new DisposedError('tokenizer')
+    if (!Number.isInteger(token) || token < 0 || token >= this.vocabSize) {
+      throw new UsageError(
+        'bad-prompt',
+        `expected token ids from 0 to ${this.vocabSize - 1}, got ${token}; tokenize with this model's tokenizer`,
+      )
+    }
+    return this.#vocab
+  }
+
+  #checkText(text: string): void {
+    const lone = /\p{Surrogate}/u.exec(text)
+    if (lone) {
+      throw new UsageError(
+        'bad-prompt',
+        `expected well-formed Unicode, got half a character (a lone surrogate) at position ${lone.index}; remove it`,
+      )
+    }
+    if (!this.#recursive) return
+    for (const { 0: run, index } of text.matchAll(/\S+|\s+/g)) {
+      if (run.length <= longestRun) continue
+      throw new UsageError(
+        'bad-prompt',
+        `expected text with a change between words and spaces every ${longestRun} characters for this model's tokenizer, got ${run.length} at position ${index}; break them up`,
+      )
+    }
+  }
+
+  #readPiece(token: TokenId, special: boolean): Uint8Array {
+    const vocab = this.#live(token)
+    let buffer = new Uint8Array(64)
+    const run = (): number => this.#llama.llama_token_to_piece(vocab, token, buffer, buffer.length, 0, special)
+    let length = run()
+    if (length < 0) {
+      buffer = new Uint8Array(-length)
+      length = run()
+    }
+    return buffer.slice(0, length)
+  }
+}
+
+function known(token: number): TokenId | undefined {
+  return token < 0 ? undefined : token
+}
+
+/** Texts with their boundaries, and types. */
+function hashVocabulary(metadata: Metadata): string {
+  const hash = createHash('sha256').update(JSON.stringify(metadata.strings('tokenizer.ggml.tokens')))
+  hash.update(Int32Array.from(metadata.numbers('tokenizer.ggml.token_type') ?? []))
+  return hash.digest('hex').slice(0, 32)
+}
