@@ -1,0 +1,218 @@
+/**
+ * A model that runs on our own ggml graphs: tree masks, taps, bit-identical rows.
+ * Owns weights, cache and graphs; sequences borrow rows of the cache.
+ */
+import { assert, defined } from '../util/assert.ts'
+import { DisposedError, UsageError } from '../util/errors.ts'
+import { SlotPool, type KvCache } from '../cache/index.ts'
+import type { Backend } from '../tensor/index.ts'
+import { chainTree, type NodeId, type Scores } from '../tree/index.ts'
+import type { ForwardGraph } from './forward.ts'
+import { GraphCache } from './graph-cache.ts'
+import { layOutPass, type PassItem, type PassLayout } from './pass.ts'
+import { CacheSequence, SLACK_ROWS } from './sequence.ts'
+import type { ModelConfig } from './config.ts'
+import type { RowPadding } from './invariance.ts'
+import type { ModelSpec, OpenOptions, PricedModel, ScoreItem, Sequence } from './types.ts'
+import type { Weights } from './weights.ts'
+
+export interface GraphModelParts {
+  readonly backend: Backend
+  /** Ends with the model when true. */
+  readonly ownsBackend: boolean
+  readonly config: ModelConfig
+  readonly weights: Weights
+  readonly cache: KvCache
+  readonly spec: ModelSpec
+  readonly context: number
+  readonly taps: readonly number[]
+  readonly rowPadding: RowPadding
+}
+
+export class GraphModel implements PricedModel {
+  readonly spec: ModelSpec
+  readonly context: number
+  readonly #parts: GraphModelParts
+  readonly #pool: SlotPool
+  readonly #graphs: GraphCache
+  readonly #sequences = new Set<CacheSequence>()
+  /** Passes so far, and the milliseconds that the device computed in them: the rest of a pass is our own overhead. */
+  readonly totals = { passes: 0, computeMs: 0 }
+  #logits = new Float32Array(0)
+  #features = new Float32Array(0)
+  /** Counts passes: scores of an older pass refuse to be read. */
+  #pass = 0
+  #disposed = false
+
+  constructor(parts: GraphModelParts) {
+    this.#parts = parts
+    this.spec = parts.spec
+    this.context = parts.context
+    this.#pool = new SlotPool(parts.cache.settings.slots)
+    this.#graphs = new GraphCache(parts)
+  }
+
+  /** Rows are padded to a multiple of this, and whether that makes them independent of each other bit for bit. */
+  get rowPadding(): RowPadding {
+    return this.#parts.rowPadding
+  }
+
+  open(options: OpenOptions = {}): Sequence {
+    this.#requireLive()
+    const capacity = options.capacity ?? this.context
+    assert(Number.isInteger(capacity) && capacity > 0, `a sequence of ${capacity} tokens`)
+    const region = this.#pool.take(capacity + SLACK_ROWS)
+    if (!region) {
+      throw new UsageError(
+        'busy',
+        `expected room for ${capacity} tokens in the cache, ${Math.max(0, this.#pool.freeSlots - SLACK_ROWS)} are free; end another sequence or load the model with more`,
+      )
+    }
+    const sequence = new CacheSequence({
+      cache: this.#parts.cache,
+      region,
+      score: (batch) => this.score(batch),
+      release: () => {
+        this.#sequences.delete(sequence)
+        this.#pool.give(region)
+      },
+    })
+    this.#sequences.add(sequence)
+    return sequence
+  }
+
+  async score(batch: readonly ScoreItem[]): Promise<Scores[]> {
+    this.#requireLive()
+    if (batch.length === 0) return []
+    const sequences = batch.map((item) => this.#own(item.sequence))
+    assert(new Set(sequences).size === sequences.length, 'a sequence twice in one pass')
+    return this.#parts.backend.exclusive(async () => {
+      this.#requireLive()
+      const items = batch.map((item, index) => passItem(item, defined(sequences[index])))
+      const layout = layOutPass(items, {
+        rowMultiple: this.#parts.rowPadding.multiple,
+        cacheSlots: this.#parts.cache.settings.slots,
+      })
+      await this.#parts.cache.flush()
+      const graph = await this.#run(layout)
+      this.#readBack(graph, layout)
+      const pass = ++this.#pass
+      batch.forEach((item, index) => defined(sequences[index]).noteScored(item.tree, defined(items[index]).from))
+      return this.#scores(items, layout, pass)
+    })
+  }
+
+  async timePass(sequence: Sequence, rows: number, context: number): Promise<number> {
+    const own = this.#own(sequence)
+    own.pretend(context)
+    const tree = chainTree(new Array<number>(rows).fill(0))
+    const started = performance.now()
+    await this.score([{ sequence, tree }])
+    const ms = performance.now() - started
+    own.truncate(0)
+    return ms
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#disposed) return
+    this.#disposed = true
+    const { backend, cache, weights, ownsBackend } = this.#parts
+    await backend.exclusive(async () => {
+      this.#graphs[Symbol.dispose]()
+      cache[Symbol.dispose]()
+      weights[Symbol.dispose]()
+      return Promise.resolve()
+    })
+    if (ownsBackend) await backend[Symbol.asyncDispose]()
+  }
+
+  async #run(layout: PassLayout): Promise<ForwardGraph> {
+    const form = { rows: layout.tokens.length, slots: layout.slotCount, outputs: layout.outputRows.length }
+    const forward = this.#graphs.get(form)
+    const { graph } = forward
+    graph.write(forward.tokens, layout.tokens)
+    graph.write(forward.positions, layout.positions)
+    graph.write(forward.slots, layout.slots)
+    graph.write(forward.mask, layout.mask)
+    if (forward.outputRows) graph.write(forward.outputRows, layout.outputRows)
+    const started = performance.now()
+    await graph.compute()
+    this.totals.computeMs += performance.now() - started
+    this.totals.passes++
+    return forward
+  }
+
+  #readBack(forward: ForwardGraph, layout: PassLayout): void {
+    const { vocabSize, width } = this.#parts.config
+    const wanted = layout.outputRows.length * vocabSize
+    if (this.#logits.length < wanted) this.#logits = new Float32Array(wanted)
+    forward.graph.read(forward.logits, this.#logits.subarray(0, wanted))
+    const perTap = layout.tokens.length * width
+    if (this.#features.length < perTap * forward.taps.length)
+      this.#features = new Float32Array(perTap * forward.taps.length)
+    forward.taps.forEach((tap, index) =>
+      forward.graph.read(tap, this.#features.subarray(index * perTap, (index + 1) * perTap)),
+    )
+  }
+
+  #scores(items: readonly PassItem[], layout: PassLayout, pass: number): Scores[] {
+    const { vocabSize, width } = this.#parts.config
+    const { taps } = this.#parts
+    const fresh = (): void => {
+      if (pass !== this.#pass || this.#disposed) throw new DisposedError('set of scores (a later pass replaced them)')
+    }
+    let firstOutput = 0
+    return items.map((item, index) => {
+      const places = new Map(item.outputs.map((node, place) => [node, place]))
+      const offset = firstOutput
+      const firstRow = layout.firstRows[index] as number
+      firstOutput += item.outputs.length
+      return {
+        logits: (node: NodeId) => {
+          fresh()
+          const row = offset + defined(places.get(node), `logits of node ${node}`)
+          return this.#logits.subarray(row * vocabSize, (row + 1) * vocabSize)
+        },
+        features: (node: NodeId) => {
+          fresh()
+          assert(taps.length > 0 && node >= item.from && node < item.tree.size, `features of node ${node}`)
+          const result = new Float32Array(taps.length * width)
+          const row = firstRow + node - item.from
+          for (let tap = 0; tap < taps.length; tap++) {
+            const at = (tap * layout.tokens.length + row) * width
+            result.set(this.#features.subarray(at, at + width), tap * width)
+          }
+          return result
+        },
+      }
+    })
+  }
+
+  #own(sequence: Sequence): CacheSequence {
+    assert(sequence instanceof CacheSequence && this.#sequences.has(sequence), 'a sequence of another model')
+    return sequence
+  }
+
+  #requireLive(): void {
+    if (this.#disposed) throw new DisposedError('model')
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+function passItem(item: ScoreItem, sequence: CacheSequence): PassItem {
+  sequence.requireLive()
+  const from = item.from ?? 0
+  const { tree } = item
+  assert(from >= 0 && from < tree.size && from <= sequence.scoredNodes, `a pass from node ${from} of ${tree.size}`)
+  const free = sequence.region.size - sequence.length
+  if (tree.size > free) {
+    throw new UsageError(
+      'prompt-too-long',
+      `expected a tree of at most ${free} nodes in the cache, got ${tree.size}; use a smaller budget or a larger context`,
+    )
+  }
+  const outputs = item.outputs ?? Array.from({ length: tree.size - from }, (_, index) => from + index)
+  for (const node of outputs) assert(node >= from && node < tree.size, `logits of node ${node} in a pass from ${from}`)
+  return { tree, from, outputs, start: sequence.region.start, length: sequence.length }
+}

@@ -1,0 +1,5 @@
+export type * from './types.ts'
+export { loadModel, type KvType, type LoadModelOptions } from './load.ts'
+export type { GraphModel } from './graph-model.ts'
+export type { RowPadding } from './invariance.ts'
+export { openBackend, type Backend } from '../tensor/index.ts'

@@ -1,0 +1,101 @@
+/**
+ * Does a row's result depend on how many rows are computed with it? Kernels differ by weight type, CPU and library
+ * version, so this is measured on the model's own weights at load time and never assumed. The answer is the number that
+ * row counts must be padded to, so that a tree node's logits are bit for bit those of plain decoding.
+ */
+import { Graph, TYPE, type Backend, type Tensor } from '../tensor/index.ts'
+import type { Weights } from './weights.ts'
+import type { ModelConfig } from './config.ts'
+import { layout } from './layout.ts'
+
+export interface RowPadding {
+  /** Row counts are rounded up to a multiple of this. */
+  readonly multiple: number
+  /** False when no multiple that was tried makes rows independent of each other. */
+  readonly exact: boolean
+}
+
+const PADDINGS = [1, 2, 4, 8, 16]
+/** Row counts that cover the kernels' small, tiled and remainder cases. */
+const ROW_COUNTS = [1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20, 24, 32, 48, 64]
+/** Enough columns for every tile width; more would only repeat them. */
+const PROBE_COLUMNS = 128
+
+/** The smallest padding under which every product of this model treats its rows alike. Takes a few milliseconds. */
+export async function measureRowPadding(backend: Backend, weights: Weights, config: ModelConfig): Promise<RowPadding> {
+  let needed = 1
+  for (const sample of distinctMatrices(weights, config)) {
+    const rows = await backend.exclusive(() => productRows(backend, sample))
+    const multiple = PADDINGS.find((padding) => agree(rows, padding))
+    if (multiple === undefined) return { multiple: PADDINGS.at(-1) ?? 1, exact: false }
+    needed = Math.max(needed, multiple)
+  }
+  return { multiple: needed, exact: true }
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+interface Sample {
+  readonly tensor: Tensor
+  readonly repacked: boolean
+}
+
+/** One matrix per (type, input width, layout); the head may be the embedding table. */
+function distinctMatrices(weights: Weights, config: ModelConfig): Sample[] {
+  const samples = new Map<string, Sample>()
+  for (const { name, role } of layout(config)) {
+    const tensor = weights.find(name)
+    if (tensor === undefined || role === 'vector') continue
+    const repacked = weights.isRepacked(name)
+    const key = `${tensor.type}/${tensor.shape[0]}/${repacked}`
+    const known = samples.get(key)
+    if (!known || (repacked && tensor.shape[1] < known.tensor.shape[1])) samples.set(key, { tensor, repacked })
+  }
+  return [...samples.values()]
+}
+
+/** First row of the product for each row count, as bits; all first rows have the same input. */
+async function productRows(backend: Backend, { tensor, repacked }: Sample): Promise<Map<number, Int32Array>> {
+  const results = new Map<number, Int32Array>()
+  const most = ROW_COUNTS.at(-1) ?? 1
+  const activations = pseudoActivations(tensor.shape[0], most)
+  for (const count of ROW_COUNTS) {
+    using graph = new Graph(backend, 16)
+    const input = graph.input({ name: 'probe', type: TYPE.F32, shape: [tensor.shape[0], count] })
+    // A repacked tensor cannot be seen in part.
+    const matrix = repacked ? tensor : graph.ops.firstRows(tensor, Math.min(PROBE_COLUMNS, tensor.shape[1]))
+    const product = graph.ops.mulMat(matrix, input)
+    graph.output(product)
+    graph.allocate()
+    graph.write(input, activations.subarray(0, tensor.shape[0] * count))
+    await graph.compute()
+    // The first and the last row: kernels treat remainders at the end differently.
+    const width = product.shape[0]
+    const values = new Float32Array(width * 2)
+    graph.read(product, values.subarray(0, width))
+    graph.read(product, values.subarray(width), (count - 1) * width * 4)
+    results.set(count, new Int32Array(values.buffer))
+  }
+  return results
+}
+
+function agree(rows: ReadonlyMap<number, Int32Array>, padding: number): boolean {
+  let reference: Int32Array | undefined
+  for (const [count, bits] of rows) {
+    if (count % padding !== 0) continue
+    reference ??= bits
+    const expected = reference
+    if (!bits.every((value, index) => value === expected[index])) return false
+  }
+  return true
+}
+
+/** Every row alike, so that any two results may be compared; values with many different roundings. */
+function pseudoActivations(width: number, rows: number): Float32Array {
+  const values = new Float32Array(width * rows)
+  for (let column = 0; column < width; column++) {
+    const value = Math.sin(column * 12.9898 + 1) * (1 + (column % 7) / 3)
+    for (let row = 0; row < rows; row++) values[row * width + column] = value
+  }
+  return values
+}

@@ -1,0 +1,105 @@
+/** From a file on disk to a model that is ready to score. Everything that can be wrong is checked before weights are read. */
+import { UsageError } from '../util/errors.ts'
+import { KvCache } from '../cache/index.ts'
+import { loadGguf, type GgufModel } from '../gguf/index.ts'
+import { openBackend, TYPE, type Backend } from '../tensor/index.ts'
+import { readConfig, type ModelConfig } from './config.ts'
+import { GraphModel } from './graph-model.ts'
+import { measureRowPadding } from './invariance.ts'
+import { SLACK_ROWS } from './sequence.ts'
+import type { ModelSpec } from './types.ts'
+import { Weights, type LoadWeightsOptions } from './weights.ts'
+
+export type KvType = 'f16' | 'f32' | 'q8_0'
+
+export interface LoadModelOptions extends LoadWeightsOptions {
+  /** A backend to share; without one the model starts its own with `threads`. */
+  readonly backend?: Backend | undefined
+  readonly threads?: number | undefined
+  /** Tokens per sequence; default: as trained, at most 4096. */
+  readonly context?: number | undefined
+  /** Sequences of full context that fit into the cache at the same time. Default 1. */
+  readonly sequences?: number | undefined
+  readonly kvType?: KvType | undefined
+  /** Layers whose incoming residual stream `Scores.features` returns. */
+  readonly taps?: readonly number[] | undefined
+  /** Move cache rows by graph operations, as on a device without shared memory (for tests). */
+  readonly moveOnDevice?: boolean | undefined
+}
+
+const DEFAULT_CONTEXT = 4096
+const KV_TYPES: Record<KvType, number> = { f16: TYPE.F16, f32: TYPE.F32, q8_0: TYPE.Q8_0 }
+
+/** Loads a GGUF file (or all parts of a split one). Throws `bad-file`, `unsupported-model`, `bad-option`, `out-of-memory`. */
+export async function loadModel(file: string | GgufModel, options: LoadModelOptions = {}): Promise<GraphModel> {
+  const gguf = typeof file === 'string' ? loadGguf(file) : file
+  const config = readConfig(gguf)
+  const context = chooseContext(config, options.context)
+  const kvType = KV_TYPES[options.kvType ?? 'f16']
+  const kvWidth = config.kvHeadCount * config.headDim
+  if (kvType === TYPE.Q8_0 && config.headDim % 32 !== 0) {
+    throw new UsageError(
+      'bad-option',
+      `expected heads of a multiple of 32 for a q8_0 cache, got ${config.headDim}; use f16`,
+    )
+  }
+  const ownsBackend = options.backend === undefined
+  const backend = options.backend ?? openBackend({ threads: options.threads ?? 1 })
+  let weights: Weights | undefined
+  let cache: KvCache | undefined
+  try {
+    weights = await Weights.load(backend, gguf, config, options)
+    const slots = (context + SLACK_ROWS) * (options.sequences ?? 1)
+    cache = new KvCache(
+      backend,
+      { layerCount: config.layerCount, keyWidth: kvWidth, valueWidth: kvWidth, type: kvType, slots },
+      { moveOnDevice: options.moveOnDevice ?? false },
+    )
+    const rowPadding = await measureRowPadding(backend, weights, config)
+    const spec = describe(gguf, config, weights, cache.bytes / slots)
+    return new GraphModel({
+      backend,
+      ownsBackend,
+      config,
+      weights,
+      cache,
+      spec,
+      context,
+      taps: options.taps ?? [],
+      rowPadding,
+    })
+  } catch (error) {
+    cache?.[Symbol.dispose]()
+    weights?.[Symbol.dispose]()
+    if (ownsBackend) await backend[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+function chooseContext(config: ModelConfig, wanted: number | undefined): number {
+  if (wanted === undefined) return Math.min(config.trainedContext, DEFAULT_CONTEXT)
+  if (!Number.isInteger(wanted) || wanted < 1 || wanted > config.trainedContext) {
+    throw new UsageError(
+      'bad-option',
+      `expected a context of 1 to ${config.trainedContext} tokens (as this model was trained), got ${wanted}; choose one in that range`,
+    )
+  }
+  return wanted
+}
+
+function describe(gguf: GgufModel, config: ModelConfig, weights: Weights, kvBytesPerToken: number): ModelSpec {
+  return Object.freeze({
+    architecture: config.architecture.name,
+    name: config.name,
+    vocabSize: config.vocabSize,
+    layerCount: config.layerCount,
+    width: config.width,
+    trainedContext: config.trainedContext,
+    weightBytes: weights.bytes,
+    kvBytesPerToken,
+    parameterCount: gguf.tensors.reduce((sum, tensor) => sum + tensor.shape.reduce((a, b) => a * b, 1), 0),
+    fingerprint: gguf.fingerprint,
+  })
+}

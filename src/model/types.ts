@@ -1,0 +1,81 @@
+/** Contracts of models: shared weights (`TargetModel`), private state (`Sequence`). */
+import type { NodeId, Scores, TokenId, TokenTree } from '../tree/index.ts'
+
+/** What other layers may know of a model: plain fields, frozen. */
+export interface ModelSpec {
+  readonly architecture: string
+  readonly name: string
+  readonly vocabSize: number
+  readonly layerCount: number
+  readonly width: number
+  /** Tokens the model was trained for. */
+  readonly trainedContext: number
+  /** Bytes of all weights in memory. */
+  readonly weightBytes: number
+  /** Bytes of KV per token, all layers. */
+  readonly kvBytesPerToken: number
+  readonly parameterCount: number
+  /** Identifies the weights: hash of header, tensor table and file size. */
+  readonly fingerprint: string
+}
+
+export interface PrefillOptions {
+  readonly signal?: AbortSignal | undefined
+  /** Called after every chunk with tokens done and tokens in all. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined
+  /** Called after every chunk: logits of the chunk's rows that `wanted` selected. */
+  readonly onRows?: ((rows: readonly PromptRow[]) => void) | undefined
+  /** Which prompt positions (index into `tokens`) need logits besides the last; none by default. */
+  readonly wanted?: ((index: number) => boolean) | undefined
+}
+
+export interface PromptRow {
+  /** Index into the prefilled tokens. */
+  readonly index: number
+  readonly token: TokenId
+  /** [vocab], a view valid during the callback only. */
+  readonly logits: Float32Array
+}
+
+/** One text's rows in the KV cache. */
+export interface Sequence extends Disposable {
+  /** Tokens committed to the cache. */
+  readonly length: number
+  /** Most tokens this sequence can hold. */
+  readonly capacity: number
+  /** Reads tokens in chunks; afterwards they are committed. Row 0 of the result is the last token's. */
+  prefill(tokens: readonly TokenId[], options?: PrefillOptions): Promise<Scores>
+  /** Keeps the rows of root + accepted nodes of the last scored tree (in order), drops the rest. */
+  commit(accepted: readonly NodeId[]): void
+  /** Forgets everything after the first `length` tokens, and any uncommitted tree. */
+  truncate(length: number): void
+}
+
+export interface ScoreItem {
+  readonly sequence: Sequence
+  readonly tree: TokenTree
+  /** Score only nodes with id >= `from`; the others were scored since the last commit. Default 0. */
+  readonly from?: NodeId | undefined
+  /** Nodes whose logits are wanted, ascending; default: all scored ones. */
+  readonly outputs?: readonly NodeId[] | undefined
+}
+
+export interface OpenOptions {
+  /** Most tokens; default: the model's context setting. */
+  readonly capacity?: number
+}
+
+export interface TargetModel extends AsyncDisposable {
+  readonly spec: ModelSpec
+  /** Tokens one sequence may hold by default. */
+  readonly context: number
+  open(options?: OpenOptions): Sequence
+  /** One pass over all trees of all items. Calls queue up: one pass at a time. */
+  score(batch: readonly ScoreItem[]): Promise<Scores[]>
+}
+
+/** A model whose passes can be priced without reading a prompt first. */
+export interface PricedModel extends TargetModel {
+  /** Milliseconds of one pass over `rows` rows as if `context` tokens were cached; `sequence` is emptied. */
+  timePass(sequence: Sequence, rows: number, context: number): Promise<number>
+}
