@@ -1,6 +1,6 @@
 export type * from './types.ts'
 export { loadGguf } from './load.ts'
 export { writeGguf, encodeGguf, type GgufToWrite, type TensorToWrite } from './writer.ts'
-export { quantName, quantNumbers, quantType, type QuantType } from './quants.ts'
+export { quantName, quantNumbers, quantType } from './quants.ts'
 export { dequantize } from './dequantize.ts'
 export { describeModel, type ModelDescription } from './describe.ts'

@@ -16,6 +16,8 @@ export class HeaderSource {
   readonly fileBytes: number
   readonly #fd: number
   #window: Buffer = Buffer.alloc(0)
+  /** The same bytes; its reads are several times faster than Buffer's before the compiler has warmed up. */
+  #view: DataView = new DataView(new ArrayBuffer(0))
   #position = 0
 
   constructor(path: string, fd: number, fileBytes: number) {
@@ -49,13 +51,13 @@ export class HeaderSource {
 
   u32(what: string): number {
     const at = this.take(4, what)
-    return this.#window.readUInt32LE(at)
+    return this.#view.getUint32(at, true)
   }
 
   /** A 64-bit count or offset. Beyond 2^53 it is rounded, which is far beyond every limit that it meets. */
   u64(what: string): number {
     const at = this.take(8, what)
-    return this.#window.readUInt32LE(at) + this.#window.readUInt32LE(at + 4) * 4294967296
+    return this.#view.getUint32(at, true) + this.#view.getUint32(at + 4, true) * 4294967296
   }
 
   /** A string of valid UTF-8 of at most `maxBytes`. */
@@ -75,11 +77,11 @@ export class HeaderSource {
   /** Moves over `count` strings without decoding them: the fast path for vocabularies. */
   skipStrings(count: number, what: string): void {
     let at = this.#position
-    let window = this.#window
+    let view = this.#view
     for (let i = 0; i < count; i++) {
-      if (at + 8 > window.length) window = this.#grow(at + 8, what)
-      at += 8 + window.readUInt32LE(at) + window.readUInt32LE(at + 4) * 4294967296
-      if (at > window.length) window = this.#grow(at, what)
+      if (at + 8 > view.byteLength) view = this.#grow(at + 8, what)
+      at += 8 + view.getUint32(at, true) + view.getUint32(at + 4, true) * 4294967296
+      if (at > view.byteLength) view = this.#grow(at, what)
     }
     this.#position = at
   }
@@ -89,7 +91,7 @@ export class HeaderSource {
     return this.#window.subarray(0, this.#position)
   }
 
-  #grow(end: number, what: string): Buffer {
+  #grow(end: number, what: string): DataView {
     if (end > this.fileBytes) {
       throw badFile(
         this.path,
@@ -107,13 +109,14 @@ export class HeaderSource {
     const window = Buffer.allocUnsafe(size)
     this.#window.copy(window)
     this.#window = window
+    this.#view = new DataView(window.buffer, window.byteOffset, size)
     for (let filled = known; filled < size;) {
       const got = readSync(this.#fd, window, filled, size - filled, filled)
       if (got === 0)
         throw badFile(this.path, `expected ${this.fileBytes} bytes, the file was cut to ${filled} while it was read`)
       filled += got
     }
-    return window
+    return this.#view
   }
 }
 

@@ -1,7 +1,6 @@
 /** A GGUF file as plain data: header, metadata, tensor table. No weights, no native code. */
 
-export type IntegerType = 'u8' | 'i8' | 'u16' | 'i16' | 'u32' | 'i32' | 'u64' | 'i64'
-export type NumberType = IntegerType | 'f32' | 'f64'
+export type NumberType = 'u8' | 'i8' | 'u16' | 'i16' | 'u32' | 'i32' | 'u64' | 'i64' | 'f32' | 'f64'
 
 /** A metadata value with its type in the file. Integers beyond 2^53 are bigints. */
 export type MetadataValue =

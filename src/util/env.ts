@@ -9,6 +9,8 @@ export interface Environment {
   readonly libraryDir: string | undefined
   /** File name of one CPU variant to force (`HETEROSPEC_CPU_VARIANT`, e.g. `haswell`). */
   readonly cpuVariant: string | undefined
+  /** Threads for models when nobody says (`HETEROSPEC_THREADS`). */
+  readonly threads: number | undefined
   /** Where model files are fetched from (`HF_ENDPOINT`). */
   readonly hubEndpoint: string
   /** Access token for gated models (`HF_TOKEN`). */
@@ -20,6 +22,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environme
     cacheDir: filled(env.HETEROSPEC_CACHE) ?? defaultCacheDir(env),
     libraryDir: filled(env.HETEROSPEC_LIBRARY),
     cpuVariant: filled(env.HETEROSPEC_CPU_VARIANT),
+    threads: filled(env.HETEROSPEC_THREADS) === undefined ? undefined : Number(env.HETEROSPEC_THREADS),
     hubEndpoint: filled(env.HF_ENDPOINT) ?? 'https://huggingface.co',
     hubToken: filled(env.HF_TOKEN),
   }

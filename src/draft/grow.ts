@@ -1,0 +1,73 @@
+/**
+ * Where drafters meet the budget policy: the level loop of drafters that grow by levels, and the last word of the policy
+ * on trees that were drafted in one go. Nothing here knows where tokens come from.
+ */
+import { createTree, pruneTree, type NodeId, type Ranked, type TokenId, type TokenTree } from '../tree/index.ts'
+import type { Budget, BudgetPolicy, LevelReport } from '../policy/index.ts'
+import { throwIfAborted } from '../util/errors.ts'
+
+/** Adds one level to a tree. */
+export interface LevelStepper {
+  /**
+   * Adds children below the `frontier` nodes, at most `width` each; the report's frontier holds the at most `width` nodes
+   * to expand next, none when the drafter cannot go on.
+   */
+  expand(tree: TokenTree, frontier: readonly NodeId[], width: number): Promise<LevelReport>
+}
+
+/**
+ * Grows a tree level by level under a policy: after each level the policy may deepen, narrow or stop; in the end the best
+ * `nodes` of all are kept (EAGLE-2's re-ranking). Throws `aborted` between levels.
+ */
+export async function growTree(
+  root: TokenId,
+  stepper: LevelStepper,
+  policy: BudgetPolicy,
+  first: Budget,
+  signal?: AbortSignal,
+): Promise<Ranked> {
+  const tree = createTree(root)
+  let budget = first
+  let level: LevelReport = { tree, depth: 0, frontier: [0], topProbs: noProbs }
+  while (level.depth < budget.depth && budget.nodes > 0 && level.frontier.length > 0) {
+    throwIfAborted(signal)
+    level = await stepper.expand(tree, level.frontier, budget.width)
+    budget = policy.revise(level, budget)
+  }
+  // Stopped early: the policy has not yet seen the tree as a finished one.
+  if (level.depth > 0 && level.frontier.length > 0) budget = policy.revise({ ...level, frontier: [] }, budget)
+  return pruneTo(tree, budget)
+}
+
+/** The policy's word on a tree that was drafted in one go: one revision, then the best `nodes` within `depth` levels. */
+export function finishTree(tree: TokenTree, policy: BudgetPolicy, budget: Budget): Ranked {
+  if (tree.size === 1) return { kind: 'ranked', tree }
+  const depth = tree.depths.reduce((deepest, level) => Math.max(deepest, level), 0)
+  return pruneTo(tree, policy.revise({ tree, depth, frontier: [], topProbs: noProbs }, budget))
+}
+
+/** The tree of a round without drafting. */
+export function bareRoot(root: TokenId): Ranked {
+  return { kind: 'ranked', tree: createTree(root) }
+}
+
+/** For drafters inside of another one: the outer drafter asks the real policy once, about the merged tree. */
+export const passivePolicy: BudgetPolicy = {
+  name: 'passive',
+  plan: () => {
+    throw new Error('internal: the passive policy plans nothing')
+  },
+  revise: (_level, budget) => budget,
+  observe: () => undefined,
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+const empty = new Float32Array(0)
+const noProbs = (): Float32Array => empty
+
+function pruneTo(tree: TokenTree, budget: Budget): Ranked {
+  const shallow: NodeId[] = []
+  for (let node = 0; node < tree.size; node++) if ((tree.depths[node] as number) <= budget.depth) shallow.push(node)
+  return pruneTree(shallow.length === tree.size ? tree : tree.keep(shallow), Math.max(0, Math.floor(budget.nodes)))
+}

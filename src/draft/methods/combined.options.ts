@@ -1,0 +1,20 @@
+/** Options of `combined`, apart from the method so that they can be read without loading it. */
+import { z } from 'zod'
+import { lookupOptions } from './lookup.options.ts'
+import { modelOptions } from './model.options.ts'
+import { recyclingOptions } from './recycling.options.ts'
+
+export const combinedOptions = z.strictObject({
+  method: z.literal('combined'),
+  sources: z
+    .array(z.enum(['lookup', 'recycling', 'model']))
+    .min(1)
+    .refine((names) => new Set(names).size === names.length, 'expected each source once')
+    .default(['lookup', 'recycling'])
+    .describe('The methods whose trees are merged; `model` needs its options.'),
+  lookup: lookupOptions.omit({ method: true }).prefault({}).describe('Options of `lookup`.'),
+  recycling: recyclingOptions.omit({ method: true }).prefault({}).describe('Options of `recycling`.'),
+  model: modelOptions.omit({ method: true }).optional().describe('Options of `model`.'),
+})
+
+export type CombinedOptions = z.output<typeof combinedOptions>

@@ -1,0 +1,73 @@
+/** From options to running parts: which drafter, which budget, and what they have learned so far. */
+import { UsageError } from '../util/errors.ts'
+import { createDrafter, type DraftParts, type Drafter, type DraftSession } from '../draft/index.ts'
+import { createPolicy, createPolicyMemory, type BudgetPolicy, type PolicyMemory } from '../policy/index.ts'
+import { createTree } from '../tree/index.ts'
+import { speculativeOptions, type ResolvedSpeculation, type SpeculativeOptions } from './options.ts'
+
+export interface Drafting {
+  /** Undefined: plain decoding. */
+  readonly drafter: Drafter | undefined
+  readonly drafterName: string
+  readonly policy: BudgetPolicy
+}
+
+/** Checks options and fills in defaults. Throws `bad-option`. */
+export function resolveSpeculation(options: SpeculativeOptions): ResolvedSpeculation {
+  const parsed = speculativeOptions.safeParse(options)
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0]
+  const where = issue && issue.path.length > 0 ? ` (at ${issue.path.join('.')})` : ''
+  throw new UsageError(
+    'bad-option',
+    `expected speculation to be "auto", "off", false or { drafter, budget }, got something else${where}: ${issue?.message ?? 'invalid'}; see docs/options.md`,
+  )
+}
+
+/** Drafters and what budgets learned about them, by their options; shared by all requests of an engine. */
+export class DraftingTable implements AsyncDisposable {
+  readonly #parts: Omit<DraftParts, 'create'>
+  readonly #drafters = new Map<string, Promise<Drafter>>()
+  readonly #memories = new Map<string, PolicyMemory>()
+
+  constructor(parts: Omit<DraftParts, 'create'>) {
+    this.#parts = parts
+  }
+
+  /** Drafter and policy for one request. Throws `drafter-mismatch` when the drafter does not fit the target. */
+  async prepare(speculation: ResolvedSpeculation): Promise<Drafting> {
+    const { drafter: options, budget } = speculation
+    if (budget.policy === 'off') {
+      return { drafter: undefined, drafterName: 'none', policy: createPolicy(budget, createPolicyMemory()) }
+    }
+    const key = JSON.stringify(options)
+    const drafter = await this.#drafter(key, options)
+    const memoryKey = `${key} ${budget.policy}`
+    let memory = this.#memories.get(memoryKey)
+    if (!memory) this.#memories.set(memoryKey, (memory = createPolicyMemory()))
+    return { drafter, drafterName: options.method, policy: createPolicy(budget, memory) }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const drafters = await Promise.allSettled(this.#drafters.values())
+    this.#drafters.clear()
+    for (const result of drafters) if (result.status === 'fulfilled') await result.value[Symbol.asyncDispose]()
+  }
+
+  #drafter(key: string, options: ResolvedSpeculation['drafter']): Promise<Drafter> {
+    const known = this.#drafters.get(key)
+    if (known) return known
+    const created = createDrafter(options, this.#parts)
+    this.#drafters.set(key, created)
+    // A drafter that failed to load may be asked for again, for example after its file was put in place.
+    created.catch(() => this.#drafters.delete(key))
+    return created
+  }
+}
+
+/** Drafts nothing: plain decoding through the same round. */
+export const plainSession: DraftSession = {
+  propose: ({ tokens }) => Promise.resolve({ kind: 'ranked', tree: createTree(tokens.at(-1) ?? 0) }),
+  observe: () => undefined,
+  [Symbol.dispose]: () => undefined,
+}

@@ -1,0 +1,228 @@
+/**
+ * The engine: a loaded model with tokenizer, drafters, prices and sequences; requests in, events out.
+ * It wires the parts together; what happens in a round stands in `round.ts`.
+ */
+import { availableParallelism } from 'node:os'
+import { DisposeStack } from '../util/dispose.ts'
+import { readEnvironment } from '../util/env.ts'
+import { DisposedError, UsageError } from '../util/errors.ts'
+import { loadGguf } from '../gguf/index.ts'
+import { loadModel, openBackend, type Backend, type GraphModel } from '../model/index.ts'
+import { createTemplate, loadTokenizer, type ChatTemplate, type Tokenizer } from '../text/index.ts'
+import { openChat } from './chat.ts'
+import { DraftingTable, resolveSpeculation } from './drafting.ts'
+import { collect, generate } from './generate.ts'
+import type { ResolvedSpeculation } from './options.ts'
+import { Prices } from './prices.ts'
+import { SlotTable } from './slots.ts'
+import type {
+  ChatOptions,
+  ChatSession,
+  CostRow,
+  Engine,
+  EngineOptions,
+  GenerateEvent,
+  GenerateRequest,
+  GenerateResult,
+  LoadProgress,
+} from './types.ts'
+
+/** Everything that a request may use. */
+export interface EngineParts {
+  readonly model: GraphModel
+  readonly tokenizer: Tokenizer
+  readonly template: ChatTemplate | undefined
+  readonly slots: SlotTable
+  readonly drafting: DraftingTable
+  readonly prices: Prices
+  /** For requests that do not say. */
+  readonly speculation: ResolvedSpeculation
+}
+
+/** Loads a model file into an engine. Throws `bad-file`, `unsupported-model`, `bad-option`, `library-missing`, `aborted`. */
+export async function openEngine(path: string, options: EngineOptions = {}): Promise<Engine> {
+  const speculation = resolveSpeculation(options.speculative ?? 'auto')
+  const sequences = options.sequences ?? 1
+  if (!Number.isInteger(sequences) || sequences < 1) {
+    throw new UsageError(
+      'bad-option',
+      `expected a whole number of sequences from 1, got ${sequences}; leave the option out for 1`,
+    )
+  }
+  const threads = options.threads ?? defaultThreads()
+  const gguf = loadGguf(path)
+  await using stack = new DisposeStack()
+  const backend = stack.use(openBackend({ threads }))
+  // The tokenizer reads its part of the file on another thread while the weights are read.
+  const [tokenizer, model] = await both(
+    stack,
+    loadTokenizer(backend.ggml, gguf),
+    loadModel(gguf, {
+      backend,
+      sequences,
+      context: options.context,
+      kvType: options.kvType,
+      signal: options.signal,
+      onProgress: reporter(options, 'weights'),
+    }),
+  )
+  requireSameVocabulary(tokenizer, model, path)
+  const slots = stack.use(new SlotTable(model, sequences))
+  const loadDraft = (draftPath: string): Promise<GraphModel> =>
+    loadDraftModel(draftPath, { backend, model, tokenizer, options })
+  const parts: EngineParts = {
+    model,
+    tokenizer,
+    template: createTemplate(gguf.metadata, tokenizer),
+    slots,
+    drafting: stack.use(new DraftingTable({ target: model.spec, loadDraftModel: loadDraft })),
+    prices: new Prices({
+      model,
+      slots,
+      cacheDir: options.cacheDir ?? readEnvironment().cacheDir,
+      identity: {
+        model: model.spec.fingerprint,
+        library: `${backend.ggml.probe.ggmlCommit} ${backend.ggml.probe.cpuLibrary ?? ''}`,
+        threads,
+        kvType: options.kvType ?? 'f16',
+      },
+    }),
+    speculation,
+  }
+  // Now, so that the first request does not wait, and a drafter that does not fit is refused at once.
+  await parts.prices.for(speculation.budget.policy, {
+    signal: options.signal,
+    onProgress: reporter(options, 'measure'),
+  })
+  await parts.drafting.prepare(speculation)
+  return new LoadedEngine(parts, threads, stack.move())
+}
+
+class LoadedEngine implements Engine {
+  readonly threads: number
+  readonly #parts: EngineParts
+  readonly #stack: DisposeStack
+  readonly #closing = new AbortController()
+  readonly #running = new Set<Promise<void>>()
+
+  constructor(parts: EngineParts, threads: number, stack: DisposeStack) {
+    this.#parts = parts
+    this.threads = threads
+    this.#stack = stack
+  }
+
+  get spec(): Engine['spec'] {
+    return this.#parts.model.spec
+  }
+
+  get tokenizer(): Tokenizer {
+    return this.#parts.tokenizer
+  }
+
+  get template(): ChatTemplate | undefined {
+    return this.#parts.template
+  }
+
+  get context(): number {
+    return this.#parts.model.context
+  }
+
+  async *generate(request: GenerateRequest): AsyncGenerator<GenerateEvent, void, undefined> {
+    if (this.#closing.signal.aborted) throw new DisposedError('engine')
+    let finish: () => void = () => undefined
+    const running = new Promise<void>((resolve) => (finish = resolve))
+    this.#running.add(running)
+    const signals = [this.#closing.signal, ...(request.signal ? [request.signal] : [])]
+    try {
+      yield* generate(this.#parts, { ...request, signal: AbortSignal.any(signals) })
+    } finally {
+      this.#running.delete(running)
+      finish()
+    }
+  }
+
+  complete(request: GenerateRequest): Promise<GenerateResult> {
+    return collect(this.generate(request))
+  }
+
+  chat(options: ChatOptions = {}): ChatSession {
+    return openChat(this, options)
+  }
+
+  async costTable(): Promise<readonly CostRow[]> {
+    const cost = await this.#parts.prices.measured()
+    return cost.costTable()
+  }
+
+  /** Ends running requests (they finish as `aborted` within one round), then frees everything. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort()
+    await Promise.all(this.#running)
+    await this.#stack[Symbol.asyncDispose]()
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+/** Virtual processors that share a core hardly help and make times jump, but the system does not tell us which do. */
+function defaultThreads(): number {
+  const { threads } = readEnvironment()
+  if (threads !== undefined) return threads
+  return Math.max(1, Math.min(availableParallelism(), 16))
+}
+
+function reporter(options: EngineOptions, phase: LoadProgress['phase']): (done: number, total: number) => void {
+  return (done, total) => options.onProgress?.({ phase, done, total })
+}
+
+/** Waits for both and keeps what was loaded in the stack even when the other failed. */
+async function both<A extends Disposable, B extends AsyncDisposable>(
+  stack: DisposeStack,
+  first: Promise<A>,
+  second: Promise<B>,
+): Promise<[A, B]> {
+  const [a, b] = await Promise.allSettled([first, second])
+  if (a.status === 'fulfilled') stack.use(a.value)
+  if (b.status === 'fulfilled') stack.use(b.value)
+  if (b.status === 'rejected') throw b.reason as Error
+  if (a.status === 'rejected') throw a.reason as Error
+  return [a.value, b.value]
+}
+
+/** Rows of the embedding may exceed the tokenizer's list (padding), never the other way round: an id would be out of range. */
+function requireSameVocabulary(tokenizer: Tokenizer, model: GraphModel, path: string): void {
+  if (tokenizer.vocabSize <= model.spec.vocabSize) return
+  throw new UsageError(
+    'bad-option',
+    `expected at most ${model.spec.vocabSize} tokens (the rows of the embedding) in the tokenizer of ${path}, got ${tokenizer.vocabSize}; download the model again`,
+  )
+}
+
+interface DraftContext {
+  readonly backend: Backend
+  readonly model: GraphModel
+  readonly tokenizer: Tokenizer
+  readonly options: EngineOptions
+}
+
+/** A draft model must speak the target's tokens one for one; everything else about it may differ. */
+async function loadDraftModel(path: string, { backend, model, tokenizer, options }: DraftContext): Promise<GraphModel> {
+  const gguf = loadGguf(path)
+  await using stack = new DisposeStack()
+  const draftTokenizer = stack.use(await loadTokenizer(backend.ggml, gguf))
+  if (draftTokenizer.fingerprint !== tokenizer.fingerprint) {
+    throw new UsageError(
+      'drafter-mismatch',
+      `expected a draft model with the vocabulary of ${model.spec.name} (${tokenizer.vocabSize} tokens), got another one of ${draftTokenizer.vocabSize} tokens in ${path}; choose a smaller model of the same family`,
+    )
+  }
+  const trained =
+    gguf.metadata.number(`${gguf.metadata.string('general.architecture') ?? ''}.context_length`) ?? model.context
+  return await loadModel(gguf, {
+    backend,
+    context: Math.min(model.context, trained),
+    sequences: options.sequences,
+    signal: options.signal,
+    onProgress: reporter(options, 'draft-weights'),
+  })
+}

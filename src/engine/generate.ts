@@ -1,0 +1,259 @@
+/** One request from prompt to last event: read the prompt, draw the first token, run rounds until something ends them. */
+import { realClock } from '../util/clock.ts'
+import { HeterospecError, UsageError } from '../util/errors.ts'
+import { createSampler, resolveSampleOptions, type ResolvedSampleOptions, type SampleOptions } from '../sample/index.ts'
+import type { Drafter } from '../draft/index.ts'
+import type { PrefillOptions } from '../model/index.ts'
+import type { Scores, TokenId } from '../tree/index.ts'
+import { walk } from '../verify/index.ts'
+import { plainSession, resolveSpeculation, type Drafting } from './drafting.ts'
+import type { EngineParts } from './engine.ts'
+import { AnswerText } from './answer.ts'
+import { encodePrompt } from './prompt.ts'
+import { decodeRound } from './round.ts'
+import { Session } from './session.ts'
+import { sharedPrefix, type Slot } from './slots.ts'
+import { RoundTotals } from './trace.ts'
+import type { FinishReason, GenerateEvent, GenerateRequest, GenerateResult, Timings } from './types.ts'
+
+/** Runs one request. Throws before any work on bad requests; ends with a `done` event otherwise. */
+export async function* generate(
+  parts: EngineParts,
+  request: GenerateRequest,
+): AsyncGenerator<GenerateEvent, void, undefined> {
+  const started = realClock()
+  const speculation = request.speculative === undefined ? parts.speculation : resolveSpeculation(request.speculative)
+  const sampling = withSeed(resolveSampleOptions(samplingOf(request)))
+  const maxTokens = checkMaxTokens(request.maxTokens)
+  const prompt = encodePrompt(parts, request.prompt)
+  const drafting = await parts.drafting.prepare(speculation)
+  const cost = await parts.prices.for(speculation.budget.policy)
+  const run = new Run(parts, request, drafting, prompt, started)
+  const slot = await run.takeSlot()
+  if (slot === undefined) {
+    yield run.done(sampling.seed)
+    return
+  }
+  try {
+    const scores = await run.prefill(slot)
+    if (scores === undefined || maxTokens === 0) {
+      yield run.done(sampling.seed)
+      return
+    }
+    const sampler = createSampler(sampling)
+    const first = sampler.draw(scores.logits(0), prompt, prompt.length)
+    using draft = drafting.drafter?.open([...prompt, first]) ?? plainSession
+    const session = new Session({
+      sequence: slot.sequence,
+      draft,
+      policy: drafting.policy,
+      sampler,
+      cost,
+      prompt,
+      maxTokens,
+      isEnd: (token) => request.ignoreEos !== true && parts.tokenizer.isEnd(token),
+      signal: request.signal,
+    })
+    yield* run.rounds(session, first)
+    yield run.done(sampling.seed, session)
+  } finally {
+    slot.cached = run.cachedTokens(slot)
+    parts.slots.give(slot)
+  }
+}
+
+/** Waits for the last event. */
+export async function collect(events: AsyncIterable<GenerateEvent>): Promise<GenerateResult> {
+  for await (const event of events) {
+    if (event.type === 'done') {
+      const { text, tokens, finishReason, seed, timings, speculation } = event
+      return { text, tokens, finishReason, seed, timings, speculation }
+    }
+  }
+  throw new Error('internal: a request ended without a result')
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+/** The moving parts of one request that its stages share. */
+class Run {
+  readonly #parts: EngineParts
+  readonly #request: GenerateRequest
+  readonly #drafting: Drafting
+  readonly #prompt: readonly TokenId[]
+  readonly #started: number
+  readonly #answer: AnswerText
+  readonly #totals = new RoundTotals()
+  #session: Session | undefined
+  #reused = 0
+  #promptMs = 0
+  #firstTokenMs = 0
+  #predictedMs = 0
+  #failed = false
+
+  constructor(
+    parts: EngineParts,
+    request: GenerateRequest,
+    drafting: Drafting,
+    prompt: readonly TokenId[],
+    started: number,
+  ) {
+    this.#parts = parts
+    this.#request = request
+    this.#drafting = drafting
+    this.#prompt = prompt
+    this.#started = started
+    this.#answer = new AnswerText(parts.tokenizer, request.stop ?? [])
+  }
+
+  /** Undefined when the request was aborted while it waited. */
+  async takeSlot(): Promise<Slot | undefined> {
+    return orAborted(this.#parts.slots.take(this.#prompt, this.#request.signal))
+  }
+
+  /** Reads what of the prompt is not in the cache yet; undefined when aborted. */
+  async prefill(slot: Slot): Promise<Scores | undefined> {
+    const { sequence } = slot
+    // The last token is always read again: its logits are where the answer begins.
+    const shared = this.#request.cachePrompt === false ? 0 : sharedPrefix(slot.cached, this.#prompt)
+    this.#reused = Math.min(shared, this.#prompt.length - 1)
+    sequence.truncate(this.#reused)
+    const began = realClock()
+    const scores = await orAborted(
+      sequence.prefill(this.#prompt.slice(this.#reused), this.#prefillOptions(this.#drafting.drafter)),
+    )
+    this.#promptMs = realClock() - began
+    return scores
+  }
+
+  async *rounds(session: Session, first: TokenId): AsyncGenerator<GenerateEvent, void, undefined> {
+    this.#session = session
+    const began = realClock()
+    session.appendFirst(first)
+    this.#firstTokenMs = realClock() - this.#started
+    let sent = 0
+    for (;;) {
+      const { text, used } = this.#answer.push(session.emitted.slice(sent))
+      if (this.#answer.stopped) session.endAt(sent + used)
+      if (text.length > 0 || session.emitted.length > sent) {
+        yield { type: 'text', text, tokens: session.emitted.slice(sent), origins: session.origins.slice(sent) }
+      }
+      sent = session.emitted.length
+      if (session.finished) break
+      if (this.#request.signal?.aborted) {
+        session.finished = 'aborted'
+        break
+      }
+      const trace = await this.#round(session)
+      if (trace === undefined) break
+      this.#totals.add(trace)
+      this.#predictedMs = realClock() - began
+      yield { type: 'round', trace }
+    }
+    const rest = this.#answer.end()
+    if (rest.length > 0) yield { type: 'text', text: rest, tokens: [], origins: [] }
+  }
+
+  done(seed: number | undefined, session?: Session): GenerateEvent {
+    const aborted = this.#request.signal?.aborted === true
+    const finishReason: FinishReason = session?.finished ?? (aborted ? 'aborted' : 'length')
+    return {
+      type: 'done',
+      text: this.#answer.text,
+      tokens: session ? [...session.emitted] : [],
+      finishReason,
+      seed,
+      timings: this.#timings(session?.emitted.length ?? 0),
+      speculation: this.#totals.summary({
+        drafter: this.#drafting.drafterName,
+        budget: this.#drafting.policy.name,
+        lossless: walk.lossless,
+      }),
+    }
+  }
+
+  /** The tokens whose rows the slot's sequence holds, for the next request. */
+  cachedTokens(slot: Slot): TokenId[] {
+    const { sequence } = slot
+    if (this.#failed) sequence.truncate(0)
+    return [...(this.#session?.tokens ?? this.#prompt)].slice(0, sequence.length)
+  }
+
+  async #round(session: Session): ReturnType<typeof orAborted<Awaited<ReturnType<typeof decodeRound>>>> {
+    try {
+      const trace = await orAborted(decodeRound(session, this.#parts.model, walk, realClock))
+      if (trace === undefined) session.finished = 'aborted'
+      return trace
+    } catch (error) {
+      this.#failed = true // rows of a half-finished round are not to be trusted
+      throw error
+    }
+  }
+
+  #prefillOptions(drafter: Drafter | undefined): PrefillOptions {
+    const { onPrefill, signal } = this.#request
+    const from = this.#reused
+    const wants = drafter?.wantsPromptRow?.bind(drafter)
+    return {
+      signal,
+      onProgress: onPrefill && ((done, total) => onPrefill(from + done, from + total)),
+      wanted: wants && ((index) => wants(this.#prompt, from + index)),
+      onRows:
+        drafter?.observePrompt &&
+        ((rows) => drafter.observePrompt?.(rows.map((row) => ({ ...row, index: row.index + from })))),
+    }
+  }
+
+  #timings(predicted: number): Timings {
+    const read = this.#prompt.length - this.#reused
+    const perSecond = (count: number, ms: number): number => (ms > 0 ? (count * 1000) / ms : 0)
+    return {
+      prompt_n: read,
+      prompt_ms: this.#promptMs,
+      prompt_per_second: perSecond(read, this.#promptMs),
+      predicted_n: predicted,
+      predicted_ms: this.#predictedMs,
+      // The first token came from the prompt's pass and cost no round.
+      predicted_per_second: perSecond(Math.max(0, predicted - 1), this.#predictedMs),
+      cache_n: this.#reused,
+      draft_n: this.#totals.drafted,
+      draft_n_accepted: this.#totals.accepted,
+      first_token_ms: this.#firstTokenMs,
+    }
+  }
+}
+
+/** An abort is a way to end, not a failure. */
+async function orAborted<Result>(work: Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await work
+  } catch (error) {
+    if (error instanceof HeterospecError && error.code === 'aborted') return undefined
+    throw error
+  }
+}
+
+/** The fields of a request that are not about sampling. */
+const OWN_FIELDS: ReadonlySet<string> = new Set<Exclude<keyof GenerateRequest, keyof SampleOptions>>([
+  ...(['prompt', 'maxTokens', 'stop', 'ignoreEos', 'speculative', 'cachePrompt', 'signal', 'onPrefill'] as const),
+])
+
+/** The rest of a request; a name that nobody knows is refused by the sampling schema. */
+function samplingOf(request: GenerateRequest): SampleOptions {
+  return Object.fromEntries(Object.entries(request).filter(([name]) => !OWN_FIELDS.has(name)))
+}
+
+/** Without a seed every sampled request is different, and says how to repeat it. */
+function withSeed(options: ResolvedSampleOptions): ResolvedSampleOptions {
+  if (options.temperature === 0 || options.seed !== undefined) return options
+  return { ...options, seed: Math.floor(Math.random() * 2 ** 32) }
+}
+
+function checkMaxTokens(maxTokens: number | undefined): number {
+  if (maxTokens === undefined) return Infinity
+  if (Number.isInteger(maxTokens) && maxTokens >= 0) return maxTokens
+  throw new UsageError(
+    'bad-option',
+    `expected a whole number of tokens from 0, got ${maxTokens}; leave it out for no limit`,
+  )
+}

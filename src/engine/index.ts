@@ -1,0 +1,4 @@
+export type * from './types.ts'
+export { openEngine } from './engine.ts'
+export { decodeRound, type RoundState } from './round.ts'
+export { speculativeOptions, type ResolvedSpeculation, type SpeculativeOptions } from './options.ts'

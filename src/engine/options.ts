@@ -1,0 +1,27 @@
+/**
+ * Which speculation to use: one schema, assembled from the schemas of the methods. Flags, validation and the options
+ * page derive from it.
+ */
+import { z } from 'zod'
+import { drafterOptions } from '../draft/index.ts'
+import { budgetOptions } from '../policy/index.ts'
+
+const detailed = z.strictObject({
+  drafter: drafterOptions.prefault({ method: 'combined' }),
+  budget: budgetOptions.prefault({ policy: 'goodput' }),
+})
+
+/** What every way of asking comes down to. */
+export type ResolvedSpeculation = z.output<typeof detailed>
+
+/** `auto` = `combined` of lookup and recycling under `goodput`; `off` and false = plain decoding. */
+export const speculativeOptions = z
+  .union([z.literal(false), z.enum(['auto', 'off']), detailed])
+  .transform((options): ResolvedSpeculation => {
+    if (typeof options === 'object') return options
+    const policy = options === 'auto' ? 'goodput' : 'off'
+    return detailed.parse({ budget: { policy } })
+  })
+
+/** What a caller may say. */
+export type SpeculativeOptions = false | 'auto' | 'off' | z.input<typeof detailed>

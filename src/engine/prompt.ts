@@ -1,0 +1,47 @@
+/** From what the caller gave to token ids, with every reason to refuse it before work begins. */
+import { UsageError } from '../util/errors.ts'
+import type { ChatMessage } from '../text/index.ts'
+import { encodeChat } from '../text/index.ts'
+import type { TokenId } from '../tree/index.ts'
+import type { EngineParts } from './engine.ts'
+import type { GenerateRequest } from './types.ts'
+
+/** Throws `bad-prompt`, `prompt-too-long`. */
+export function encodePrompt(parts: EngineParts, prompt: GenerateRequest['prompt']): readonly TokenId[] {
+  const tokens = encode(parts, prompt)
+  if (tokens.length === 0)
+    throw new UsageError('bad-prompt', 'expected a prompt, got an empty one; write at least one word')
+  const { context } = parts.model
+  if (tokens.length > context) {
+    throw new UsageError(
+      'prompt-too-long',
+      `expected a prompt of at most ${context} tokens (the context), got ${tokens.length}; shorten it, or raise the context (this model was trained for ${parts.model.spec.trainedContext})`,
+    )
+  }
+  return tokens
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+function encode(parts: EngineParts, prompt: GenerateRequest['prompt']): readonly TokenId[] {
+  if (typeof prompt === 'string') return parts.tokenizer.tokenize(prompt)
+  if (prompt instanceof Int32Array) return checkIds(prompt, parts.tokenizer.vocabSize)
+  return encodeMessages(parts, prompt)
+}
+
+function checkIds(ids: Int32Array, vocabSize: number): TokenId[] {
+  const stranger = ids.find((id) => id < 0 || id >= vocabSize)
+  if (stranger === undefined) return [...ids]
+  throw new UsageError(
+    'bad-prompt',
+    `expected token ids from 0 to ${vocabSize - 1}, got ${stranger}; tokenize with this model's tokenizer`,
+  )
+}
+
+function encodeMessages({ template, tokenizer, model }: EngineParts, messages: readonly ChatMessage[]): TokenId[] {
+  if (template) return encodeChat(template, tokenizer, messages)
+  throw new UsageError(
+    'bad-prompt',
+    `expected a model with a chat template for a conversation, ${model.spec.name} has none; give the prompt as text`,
+  )
+}

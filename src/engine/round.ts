@@ -1,0 +1,80 @@
+/**
+ * The page that explains the project: one round of speculative decoding.
+ *
+ *   plan     the budget policy says how much to draft, from prices and past acceptance
+ *   draft    the drafter grows a tree of guesses below the last emitted token; the policy may stop or prune it
+ *   score    one pass of the target reads all guesses at once: its weights travel through memory once, not once per token
+ *   verify   walk from the root: draw the target's own token, follow it while a child has it; text is what plain decoding gives
+ *   commit   keep the cache rows of the accepted path, forget the rest
+ *   observe  drafter and policy learn from what the target said
+ *
+ * New drafters, budgets and verifiers plug in without a change here. A new hook needs two users.
+ */
+import { assert } from '../util/assert.ts'
+import type { Clock } from '../util/clock.ts'
+import type { DraftSession } from '../draft/index.ts'
+import type { Sequence, TargetModel } from '../model/index.ts'
+import type { BudgetPolicy, RoundContext } from '../policy/index.ts'
+import type { Sampler } from '../sample/index.ts'
+import type { Proposal, RoundOutcome, TokenId } from '../tree/index.ts'
+import type { Verdict, Verifier } from '../verify/index.ts'
+import { traceRound } from './trace.ts'
+import type { RoundTrace } from './types.ts'
+
+/** What one request carries from round to round. */
+export interface RoundState<P extends Proposal = Proposal> {
+  readonly sequence: Sequence
+  readonly draft: DraftSession<P>
+  readonly policy: BudgetPolicy
+  readonly sampler: Sampler
+  /** Prompt and emitted text; the last token is the root. */
+  readonly tokens: readonly TokenId[]
+  readonly signal?: AbortSignal | undefined
+  /** Round number, room, context and prices, as they stand now. */
+  context(): RoundContext
+  /** Appends what was emitted, up to the token that ends the text; returns how many tokens that were. */
+  append(emitted: readonly TokenId[], verdict: Verdict): number
+}
+
+/** Emits one token or more. The text does not depend on drafter, budget or tree: only the speed does. */
+export async function decodeRound<P extends Proposal>(
+  state: RoundState<P>,
+  target: TargetModel,
+  verifier: Verifier<P>,
+  clock: Clock,
+): Promise<RoundTrace> {
+  const started = clock()
+  const context = state.context()
+  const budget = state.policy.plan(context)
+  const proposal = await state.draft.propose({
+    tokens: state.tokens,
+    budget,
+    policy: state.policy,
+    signal: state.signal,
+  })
+  const { tree } = proposal
+
+  const drafted = clock()
+  const [scores] = await target.score([{ sequence: state.sequence, tree }])
+  assert(scores !== undefined, 'the target scored nothing')
+
+  const scored = clock()
+  const verdict = verifier.verify(proposal, scores, state.sampler, state.tokens)
+  state.sequence.commit(verdict.accepted)
+
+  const outcome: RoundOutcome = {
+    tree,
+    accepted: verdict.accepted,
+    next: verdict.next,
+    context: context.context,
+    draftMs: drafted - started,
+    verifyMs: scored - drafted,
+  }
+  state.draft.observe(outcome, scores)
+  state.policy.observe(outcome)
+  context.cost.observe(tree.size, context.context, outcome.verifyMs)
+
+  const path = [...verdict.accepted.map((node) => tree.tokens[node] as TokenId), verdict.next]
+  const emitted = path.slice(0, state.append(path, verdict))
+  return traceRound({ round: context.round, budget, outcome, emitted, hostMs: clock() - scored })
+}

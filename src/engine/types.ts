@@ -1,0 +1,167 @@
+/** Contracts of the engine: requests in, events out. */
+import type { ModelSpec } from '../model/index.ts'
+import type { ChatMessage, ChatTemplate, Tokenizer } from '../text/index.ts'
+import type { SampleOptions } from '../sample/index.ts'
+import type { NodeId, TokenId } from '../tree/index.ts'
+import type { Budget } from '../policy/index.ts'
+import type { SpeculativeOptions } from './options.ts'
+
+export type FinishReason = 'stop' | 'length' | 'aborted'
+
+export interface GenerateRequest extends SampleOptions {
+  /** Text (tokenized with BOS if the model wants it), a conversation (the chat template is applied), or token ids. */
+  readonly prompt: string | readonly ChatMessage[] | Int32Array
+  /** Most tokens to emit; default: as many as the context holds. 0 reads the prompt and emits nothing. */
+  readonly maxTokens?: number | undefined
+  /** Texts that end the answer; they are not part of it. */
+  readonly stop?: readonly string[] | undefined
+  /** Go on after end-of-answer tokens. Default false. */
+  readonly ignoreEos?: boolean | undefined
+  /** Override of the engine's setting for this request. */
+  readonly speculative?: SpeculativeOptions | undefined
+  /** Start from cache rows of an earlier request with the same beginning. Default true; false reads the whole prompt. */
+  readonly cachePrompt?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
+  /** Called while the prompt is read. */
+  readonly onPrefill?: ((done: number, total: number) => void) | undefined
+}
+
+export type TokenOrigin = 'target' | 'drafted'
+
+/** What happened in one round: plain JSON. Metrics, benchmark rows, tree views and replays read it. */
+export interface RoundTrace {
+  readonly round: number
+  /** Tokens in the target's cache before the round. */
+  readonly context: number
+  readonly budget: Budget
+  /** Draft nodes that were verified. */
+  readonly drafted: number
+  readonly accepted: number
+  /** Tokens emitted: accepted path, then the target's own. */
+  readonly emitted: readonly TokenId[]
+  readonly tree: {
+    readonly tokens: readonly TokenId[]
+    readonly parents: readonly NodeId[]
+    readonly logProbs: readonly number[]
+    readonly sources: readonly number[]
+    readonly acceptedPath: readonly NodeId[]
+  }
+  readonly draftMs: number
+  readonly targetMs: number
+  /** Verification, commit, learning. */
+  readonly hostMs: number
+}
+
+export interface Timings {
+  /** llama-server's names; milliseconds and tokens. */
+  readonly prompt_n: number
+  readonly prompt_ms: number
+  readonly prompt_per_second: number
+  readonly predicted_n: number
+  readonly predicted_ms: number
+  readonly predicted_per_second: number
+  /** Prompt tokens that were already in the cache. */
+  readonly cache_n: number
+  readonly draft_n: number
+  readonly draft_n_accepted: number
+  /** From the request to the first token. */
+  readonly first_token_ms: number
+}
+
+export interface SpeculationSummary {
+  readonly drafter: string
+  readonly budget: string
+  readonly lossless: boolean
+  readonly rounds: number
+  readonly drafted: number
+  readonly accepted: number
+  /** Tokens emitted per target pass, bonus included. */
+  readonly tau: number
+  /** Accepted / drafted; 0 when nothing was drafted. */
+  readonly acceptanceRate: number
+  /** How often a node of depth d + 1 was accepted, of the rounds that drafted one. */
+  readonly acceptanceByDepth: readonly number[]
+  readonly draftMs: number
+  readonly targetMs: number
+  readonly hostMs: number
+}
+
+export interface GenerateResult {
+  readonly text: string
+  readonly tokens: readonly TokenId[]
+  readonly finishReason: FinishReason
+  /** The seed that was used: with it the same request gives the same text again. Undefined for greedy requests. */
+  readonly seed: number | undefined
+  readonly timings: Timings
+  readonly speculation: SpeculationSummary
+}
+
+export type GenerateEvent =
+  | {
+      readonly type: 'text'
+      readonly text: string
+      readonly tokens: readonly TokenId[]
+      /** One per token. */
+      readonly origins: readonly TokenOrigin[]
+    }
+  | { readonly type: 'round'; readonly trace: RoundTrace }
+  | ({ readonly type: 'done' } & GenerateResult)
+
+export interface LoadProgress {
+  readonly phase: 'weights' | 'draft-weights' | 'measure'
+  readonly done: number
+  readonly total: number
+}
+
+export interface EngineOptions {
+  /** Threads for the model; default: the physical cores this process may use. */
+  readonly threads?: number | undefined
+  /** Tokens one conversation may hold; default: what the model was trained for, at most 4096. */
+  readonly context?: number | undefined
+  /** Conversations whose cache rows are kept at the same time; more requests wait. Default 1. */
+  readonly sequences?: number | undefined
+  /** Type of cache rows. Default `f16`. */
+  readonly kvType?: 'f16' | 'f32' | 'q8_0' | undefined
+  /** Default for requests: `auto`. */
+  readonly speculative?: SpeculativeOptions | undefined
+  /** Folder for measurements; default by platform. */
+  readonly cacheDir?: string | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined
+}
+
+/** One row of the measured price list. */
+export interface CostRow {
+  readonly rows: number
+  readonly context: number
+  readonly ms: number
+}
+
+export interface Engine extends AsyncDisposable {
+  readonly spec: ModelSpec
+  readonly tokenizer: Tokenizer
+  /** Undefined when the model has none. */
+  readonly template: ChatTemplate | undefined
+  readonly context: number
+  readonly threads: number
+  /** Events of one answer. Leaving the loop or aborting the signal ends the work and frees what it held. */
+  generate(request: GenerateRequest): AsyncIterable<GenerateEvent>
+  /** The same, waited for. */
+  complete(request: GenerateRequest): Promise<GenerateResult>
+  /** A conversation that keeps its history and reuses the cache between turns. */
+  chat(options?: ChatOptions): ChatSession
+  /** The measured price of a target pass by rows and context; measures now if nobody has. */
+  costTable(): Promise<readonly CostRow[]>
+}
+
+export interface ChatOptions extends Omit<GenerateRequest, 'prompt'> {
+  readonly system?: string | undefined
+  readonly history?: readonly ChatMessage[] | undefined
+}
+
+export interface ChatSession {
+  readonly history: readonly ChatMessage[]
+  /** Asks and streams the answer; both join the history. An aborted answer joins as far as it came. */
+  send(text: string, options?: Omit<GenerateRequest, 'prompt'>): AsyncIterable<GenerateEvent>
+  clear(): void
+}

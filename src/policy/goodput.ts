@@ -1,0 +1,231 @@
+/**
+ * Verifies, each round, as many draft nodes as promise the most tokens per millisecond: none when drafts are bad or rows
+ * dear, many when they are good and cheap. After SmartSpec ("Optimizing Speculative Decoding for Serving Large Language
+ * Models Using Goodput", arXiv 2406.14066), for trees and for one user; docs/methods/goodput.md explains the differences.
+ *
+ * All prices are in plain passes. At a rate of `lead` tokens per plain pass, n nodes are worth
+ * gain(n) - lead * (price(n) - 1) tokens more than none: the round that maximises this maximises the long-run rate.
+ * It decides budgets only: growing and pruning are the drafter's work, timing is the engine's.
+ */
+import { z } from 'zod'
+import { assert } from '../util/assert.ts'
+import { bestNodes, type NodeId, type RoundOutcome, type TokenId, type TokenTree } from '../tree/index.ts'
+import { Acceptance } from './acceptance.ts'
+import { DraftGate } from './draft-gate.ts'
+import { meanTime } from './memory.ts'
+import { NO_DRAFT } from './off.ts'
+import { roundPrices, type RoundPrices } from './prices.ts'
+import type { Budget, BudgetPolicy, LevelReport, PolicyMemory, PolicyModule, RoundContext } from './types.ts'
+
+const goodputOptions = z.strictObject({
+  policy: z.literal('goodput'),
+  maxNodes: z.int().min(1).max(255).default(31).describe('Most draft tokens verified per round.'),
+  depth: z.int().min(1).max(64).default(16).describe('Most levels of the draft tree.'),
+  width: z.int().min(1).max(64).default(4).describe('Nodes expanded per level, and children kept of each.'),
+  margin: z.number().min(0).max(1).default(0.03).describe('Advantage over plain decoding that a draft must promise.'),
+  explore: z
+    .number()
+    .min(0.001)
+    .max(1)
+    .default(0.01)
+    .describe('Share of the time that may go into trying drafts that did not pay lately.'),
+})
+
+type GoodputOptions = z.infer<typeof goodputOptions>
+
+export const goodput = {
+  summary: 'The number of nodes with the best expected tokens per millisecond, none included, from measured prices.',
+  paper: {
+    title: 'Optimizing Speculative Decoding for Serving Large Language Models Using Goodput',
+    arxiv: '2406.14066',
+    parts:
+      'choice of the speculation length by goodput; for trees, with calibrated acceptance and a measured price list',
+  },
+  options: goodputOptions,
+  create: (options, memory): BudgetPolicy => new Goodput(options, memory),
+} satisfies PolicyModule<typeof goodputOptions>
+
+// ---------------------------------------------------------------------------------------------------------------
+
+/** Rounds that the running rate remembers, and plain rounds that it starts with. */
+const LEAD_MEMORY = 50
+const LEAD_START = 10
+/**
+ * A plain pass is timed at least every so many rounds while the lead is below `CLEAR_LEAD`: the price list cannot tell
+ * by wide passes alone whether the machine is slow or rows are dear. Costs at most half a token in 32 rounds.
+ */
+const PLAIN_EVERY = 32
+const CLEAR_LEAD = 1.5
+/** Share of the newest round in the running host time. */
+const NEWEST_HOST = 0.05
+
+/** What is known of the round in work. */
+interface Round {
+  readonly context: RoundContext
+  readonly prices: RoundPrices
+  readonly drafted: boolean
+  /** The largest tree seen, before pruning. */
+  tree: TokenTree | undefined
+  /** Levels grown one by one; 0 for trees that come in one piece. */
+  levels: number
+  /** Tokens that the choice promises over plain decoding, draft not counted. */
+  gain: number
+}
+
+/** A tree that still foretells the text: the text has reached `node`. */
+interface Walk {
+  readonly tree: TokenTree
+  readonly node: NodeId
+}
+
+class Goodput implements BudgetPolicy {
+  readonly name = 'goodput'
+  readonly #options: GoodputOptions
+  readonly #memory: PolicyMemory
+  readonly #acceptance: Acceptance
+  readonly #gate: DraftGate
+  #walks: readonly Walk[] = []
+  #round: Round | undefined
+  #draftedRounds = 0
+  /** Tokens emitted, and plain passes that they cost; old rounds fade. */
+  #tokens = LEAD_START
+  #spent = LEAD_START
+
+  constructor(options: GoodputOptions, memory: PolicyMemory) {
+    this.#options = options
+    this.#memory = memory
+    this.#acceptance = new Acceptance(memory.acceptance)
+    this.#gate = new DraftGate(options.explore)
+  }
+
+  plan(context: RoundContext): Budget {
+    const { depth, width, maxNodes } = this.#options
+    const most = { depth: Math.min(depth, context.room), width, nodes: Math.min(maxNodes, context.room) }
+    const drafted = most.nodes > 0 && !this.#mustTimePlain() && this.#gate.open()
+    const prices = roundPrices(context, Math.max(0, this.#memory.hostMs))
+    this.#round = { context, prices, drafted, tree: undefined, levels: 0, gain: 0 }
+    this.#acceptance.refresh()
+    return drafted ? most : NO_DRAFT
+  }
+
+  revise(level: LevelReport, budget: Budget): Budget {
+    const round = this.#round
+    assert(round !== undefined, 'a budget is revised before it was planned')
+    const { tree, frontier } = level
+    if (tree.size >= (round.tree?.size ?? 0)) round.tree = tree
+    if (frontier.length > 0 || round.levels > 0) round.levels = level.depth
+    const probs = this.#acceptance.pathProbs(tree)
+    const mayGrow = frontier.length > 0 && level.depth < budget.depth
+    if (mayGrow && this.#nextLevelPays(level, probs, round, budget)) return budget
+    const choice = this.#choose(tree, probs, round.prices, budget.nodes)
+    round.gain = choice.gain
+    return { ...budget, depth: Math.min(budget.depth, level.depth), nodes: choice.nodes }
+  }
+
+  observe(outcome: RoundOutcome): void {
+    const round = this.#round
+    if (round === undefined) return
+    this.#round = undefined
+    const emitted = [...outcome.accepted.map((node) => outcome.tree.tokens[node] as TokenId), outcome.next]
+    this.#learnAcceptance(round.tree ?? outcome.tree, emitted)
+    const draftPrice = round.drafted ? this.#learnDraftPrice(round, outcome) : 0
+    this.#learnHostMs(round, outcome)
+    this.#memory.roundsSincePlain = outcome.tree.size === 1 ? 0 : this.#memory.roundsSincePlain + 1
+    const keep = 1 - 1 / LEAD_MEMORY
+    this.#tokens = this.#tokens * keep + emitted.length
+    this.#spent = this.#spent * keep + round.prices.of(outcome.tree.size - 1) + draftPrice
+  }
+
+  // --- decisions ---
+
+  /** Tokens per plain pass of late; plain decoding makes 1, and is always there to fall back on. */
+  get #lead(): number {
+    return Math.max(1, this.#tokens / this.#spent)
+  }
+
+  #mustTimePlain(): boolean {
+    return this.#memory.roundsSincePlain >= PLAIN_EVERY && this.#lead < CLEAR_LEAD
+  }
+
+  /**
+   * The node count with the highest worth; all candidates are looked at, for prices may have dips. A token is worth the
+   * time that it would take otherwise. Likely drafts that are left out now can be had in the next round at the rate of
+   * the best choice here; other tokens at the running rate. So the better of both rates is the price of time.
+   */
+  #choose(tree: TokenTree, probs: Float64Array, prices: RoundPrices, limit: number): { nodes: number; gain: number } {
+    const order = bestNodes(tree, limit)
+    const none = { nodes: 0, tokens: 0, price: 1 }
+    const options = [none]
+    let tokens = 0
+    let summed = 0
+    for (const nodes of prices.candidates(order.length)) {
+      while (summed < nodes) tokens += probs[order[summed++] as NodeId] as number
+      options.push({ nodes, tokens, price: prices.of(nodes) })
+    }
+    const rate = Math.max(this.#lead, ...options.map((option) => (1 + option.tokens) / option.price))
+    const gain = (option: typeof none): number => option.tokens - rate * (option.price - 1)
+    const best = options.reduce((a, b) => (gain(b) > gain(a) ? b : a))
+    if (gain(best) <= this.#options.margin * rate * best.price) return { nodes: 0, gain: 0 }
+    return { nodes: best.nodes, gain: gain(best) }
+  }
+
+  /** Are the children of the frontier worth more than their level costs to draft and their rows cost to verify? */
+  #nextLevelPays(level: LevelReport, probs: Float64Array, { prices }: Round, budget: Budget): boolean {
+    const rowPrice = (this.#lead * (prices.of(budget.nodes) - 1)) / budget.nodes
+    const typical = typicalBestChild(level.tree, probs)
+    let gain = 0
+    for (const node of level.frontier) {
+      const known = level.topProbs(node)[0]
+      const source = level.tree.sources[node]
+      const child = known === undefined ? typical : this.#acceptance.calibrate(known, level.depth + 1, source)
+      gain += Math.max(0, (probs[node] as number) * child - rowPrice)
+    }
+    return gain > (this.#lead * (this.#memory.levelMs ?? 0)) / prices.plainMs
+  }
+
+  // --- learning ---
+
+  #learnAcceptance(tree: TokenTree, emitted: readonly TokenId[]): void {
+    this.#walks = [...this.#walks, { tree, node: 0 }]
+      .map((walk) => ({ tree: walk.tree, node: this.#acceptance.learn(walk.tree, walk.node, emitted) }))
+      .filter(({ tree, node }) => node > 0 && tree.children(node).length > 0)
+  }
+
+  /** Returns the price of this round's draft in plain passes. A session's first draft reads the prompt and is left out. */
+  #learnDraftPrice(round: Round, { draftMs }: RoundOutcome): number {
+    const memory = this.#memory
+    if (this.#draftedRounds++ > 0) {
+      memory.draftMs = meanTime(memory.draftMs, draftMs)
+      if (round.levels > 0) memory.levelMs = meanTime(memory.levelMs, draftMs / round.levels)
+    }
+    const typical = memory.draftMs ?? 0
+    const price = Math.min(draftMs, 2 * typical) / round.prices.plainMs
+    this.#gate.report(round.gain - this.#lead * price, typical / round.prices.plainMs)
+    return price
+  }
+
+  /** What a round takes beside the target pass. In a batch it cannot be told from the others' share. */
+  #learnHostMs({ context }: Round, { tree, verifyMs }: RoundOutcome): void {
+    if (context.batch > 1) return
+    const targetMs = context.cost.targetMs(tree.size, context.context)
+    const rest = Math.min(0.2 * targetMs, Math.max(-0.2 * targetMs, verifyMs - targetMs))
+    this.#memory.hostMs += NEWEST_HOST * (rest - this.#memory.hostMs)
+  }
+}
+
+/** Mean chance of the best child of a node that has children, each node weighted by its own chance; 0 for a bare root. */
+function typicalBestChild(tree: TokenTree, probs: Float64Array): number {
+  const best = new Float64Array(tree.size)
+  for (let node = 1; node < tree.size; node++) {
+    const parent = tree.parents[node] as NodeId
+    best[parent] = Math.max(best[parent] as number, probs[node] as number)
+  }
+  let children = 0
+  let parents = 0
+  for (let node = 0; node < tree.size; node++) {
+    if ((best[node] as number) === 0) continue
+    children += best[node] as number
+    parents += probs[node] as number
+  }
+  return parents > 0 ? children / parents : 0
+}

@@ -1,0 +1,6 @@
+export type * from './types.ts'
+export { budgetOptions, createPolicy, policies } from './policies.ts'
+export type { BudgetOptions, PolicyName } from './policies.ts'
+export { costSamples, createCostModel } from './cost.ts'
+export type { MeasuredCost } from './cost.ts'
+export { createPolicyMemory } from './memory.ts'

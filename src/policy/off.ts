@@ -1,0 +1,14 @@
+/** Plain decoding: never drafts. */
+import { z } from 'zod'
+import type { Budget, PolicyModule } from './types.ts'
+
+const offOptions = z.strictObject({ policy: z.literal('off') })
+
+export const NO_DRAFT: Budget = { depth: 0, width: 0, nodes: 0 }
+
+export const off = {
+  summary: 'Never draft: plain decoding.',
+  paper: undefined,
+  options: offOptions,
+  create: () => ({ name: 'off', plan: () => NO_DRAFT, revise: () => NO_DRAFT, observe: () => undefined }),
+} satisfies PolicyModule<typeof offOptions>

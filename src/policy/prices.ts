@@ -1,0 +1,28 @@
+/**
+ * The prices of one round in plain passes: what a pass over n draft nodes costs, when a plain one costs 1.
+ * A sequence that shares its passes with others takes them to choose as it does: rows then cost what they cost the batch.
+ */
+import type { RoundContext } from './types.ts'
+
+export interface RoundPrices {
+  /** Milliseconds of a plain round. */
+  readonly plainMs: number
+  /** The price of verifying `nodes` draft nodes. */
+  of(nodes: number): number
+  /** Node counts worth considering, ascending, at most `limit`: those that end a stair of the price list, and `limit`. */
+  candidates(limit: number): number[]
+}
+
+/** `hostMs`: what a round costs beside draft and target pass. */
+export function roundPrices({ cost, context, batch }: RoundContext, hostMs: number): RoundPrices {
+  const roundMs = (nodes: number): number => cost.targetMs(batch * (nodes + 1), context) + hostMs
+  const plainMs = roundMs(0)
+  return {
+    plainMs,
+    of: (nodes) => roundMs(nodes) / plainMs,
+    candidates(limit) {
+      const counts = cost.cheapRows.map((rows) => Math.floor(rows / batch) - 1).filter((n) => n > 0 && n < limit)
+      return limit > 0 ? [...new Set(counts), limit] : []
+    },
+  }
+}

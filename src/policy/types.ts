@@ -1,0 +1,95 @@
+/** Contracts of budget policies: numbers in, budget out. A policy never sees the target's scores of the current round. */
+import type { z } from 'zod'
+import type { NodeId, RoundOutcome, TokenTree } from '../tree/index.ts'
+
+/** How much to draft and to verify in one round. */
+export interface Budget {
+  /** Levels below the root. */
+  readonly depth: number
+  /** Nodes expanded per level, and children kept of each. */
+  readonly width: number
+  /** Draft nodes to verify, root excluded; 0 is plain decoding. */
+  readonly nodes: number
+}
+
+/** Prices on this machine, measured. Milliseconds. */
+export interface CostModel {
+  /** One target pass over `rows` rows (root included) with `context` tokens already in the cache. */
+  targetMs(rows: number, context: number): number
+  /** Row counts worth choosing (the ends of the stairs; every measured count where the price is smooth), ascending, 1 first. */
+  readonly cheapRows: readonly number[]
+  /** A real pass was timed: `rows` rows at `context` took `ms`. The engine calls this after each pass, plain ones included. */
+  observe(rows: number, context: number, ms: number): void
+}
+
+/** One measured price: a pass over `rows` rows with `context` tokens in the cache took `ms`. */
+export interface CostSample {
+  readonly rows: number
+  readonly context: number
+  readonly ms: number
+}
+
+export interface RoundContext {
+  readonly round: number
+  /** Draft nodes on one path that may still be accepted before the context or the token limit ends. */
+  readonly room: number
+  /** Tokens in the target's cache. */
+  readonly context: number
+  /** Sequences scored together in this pass. */
+  readonly batch: number
+  readonly cost: CostModel
+}
+
+/** The state of a tree after one level of growth, or of a finished tree (`frontier` empty). */
+export interface LevelReport {
+  /** Before any pruning. A policy may keep it until the text has overtaken it: never reuse its storage for another round. */
+  readonly tree: TokenTree
+  /** Deepest level so far. */
+  readonly depth: number
+  /** Nodes that would be expanded next; empty when the drafter cannot grow further. */
+  readonly frontier: readonly NodeId[]
+  /** The draft's top probabilities after `node`, best first; empty when the drafter has none. */
+  topProbs(node: NodeId): Float32Array
+}
+
+/** One instance per session. */
+export interface BudgetPolicy {
+  readonly name: string
+  /** Before drafting. A budget with `nodes` 0 means: do not draft, decode one token plainly. */
+  plan(context: RoundContext): Budget
+  /** After each level and once for a finished tree: deepen, narrow, stop (`depth`), prune (`nodes`). */
+  revise(level: LevelReport, budget: Budget): Budget
+  /** After the round: learn from what was accepted. */
+  observe(outcome: RoundOutcome): void
+}
+
+/** How often drafts of one kind came true, per knot of the drafter's own estimate. Older rounds count less. */
+export interface AcceptanceCounts {
+  readonly judged: number[]
+  readonly accepted: number[]
+}
+
+/**
+ * What policies have learned about one drafter on one target: plain data that sessions share, so that a new session
+ * starts warm. It survives `JSON.stringify`. Never share it between different drafters.
+ */
+export interface PolicyMemory {
+  /** Per source of the drafter: children of the root, and deeper nodes. */
+  readonly acceptance: { readonly first: AcceptanceCounts; readonly deeper: AcceptanceCounts }[]
+  /** Typical milliseconds of one round's drafting, and of one level of it; null until known. */
+  draftMs: number | null
+  levelMs: number | null
+  /** Typical milliseconds of a round that neither draft nor target pass explain. */
+  hostMs: number
+  /** Rounds since a plain pass was last timed. */
+  roundsSincePlain: number
+}
+
+/** One file of `policy`: options, paper, constructor. */
+export interface PolicyModule<S extends z.ZodObject = z.ZodObject> {
+  /** One sentence for `--help` and the options page. */
+  readonly summary: string
+  readonly paper: { readonly title: string; readonly arxiv: string; readonly parts: string } | undefined
+  readonly options: S
+  create(options: z.infer<S>, memory: PolicyMemory): BudgetPolicy
+}
