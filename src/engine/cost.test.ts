@@ -1,0 +1,84 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { PricedModel, Sequence } from '../model/index.ts'
+import { measureCosts, readCosts, writeCosts } from './cost.ts'
+
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'heterospec-cost-'))
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const identity = { model: 'abc', library: 'def', threads: 2, kvType: 'f16' }
+const samples = [
+  { rows: 1, context: 128, ms: 10 },
+  { rows: 2, context: 128, ms: 15 },
+]
+const sequence = { capacity: 4096 } as Sequence
+
+/** A model whose passes take the time that a formula says, without taking it. */
+function pricedModel(price: (rows: number, context: number) => number, spend = 0): PricedModel & { passes: number } {
+  const model = {
+    passes: 0,
+    timePass: async (_: Sequence, rows: number, context: number) => {
+      model.passes++
+      const until = performance.now() + spend * rows
+      while (performance.now() < until);
+      return price(rows, context)
+    },
+  }
+  return model as unknown as PricedModel & { passes: number }
+}
+
+describe('the price list', () => {
+  it('holds the least time of each row count at two contexts', async () => {
+    let noise = 0
+    const measured = await measureCosts(
+      pricedModel((rows, context) => rows * 10 + context / 1000 + (noise++ % 2)),
+      sequence,
+    )
+    expect(measured.map((sample) => sample.rows).slice(0, 4)).toEqual([1, 2, 3, 4])
+    expect(new Set(measured.map((sample) => sample.context))).toEqual(new Set([128, 2048]))
+    for (const { rows, context, ms } of measured) expect(ms).toBeLessThanOrEqual(rows * 10 + context / 1000 + 1)
+  })
+
+  it('skips what does not fit into a second on a slow machine, but never the first two', async () => {
+    const model = pricedModel((rows) => rows * 300, 300)
+    const measured = await measureCosts(model, sequence)
+    expect(measured).toEqual([
+      { rows: 1, context: 128, ms: 300 },
+      { rows: 2, context: 128, ms: 600 },
+    ])
+    expect(model.passes).toBe(3)
+  })
+
+  it('stays within the context of small models', async () => {
+    const measured = await measureCosts(
+      pricedModel(() => 1),
+      { capacity: 64 } as Sequence,
+    )
+    for (const { context } of measured) expect(context).toBeLessThan(64)
+  })
+
+  it('is remembered with its identity and with nothing else', () => {
+    writeCosts(folder, identity, samples)
+    expect(readCosts(folder, identity)).toEqual(samples)
+    expect(readCosts(folder, { ...identity, threads: 1 })).toBeUndefined()
+  })
+
+  it('is measured again when the file is torn or nonsense', () => {
+    writeCosts(folder, identity, samples)
+    const [file = ''] = readdirSync(join(folder, 'costs'))
+    for (const content of ['{"samples": [', '{"samples": [{"rows": 1}, {"rows": 2}]}', 'null']) {
+      writeFileSync(join(folder, 'costs', file), content)
+      expect(readCosts(folder, identity)).toBeUndefined()
+    }
+  })
+
+  it('does without a cache folder that cannot be written', () => {
+    writeFileSync(join(folder, 'occupied'), '')
+    expect(() => writeCosts(join(folder, 'occupied'), identity, samples)).not.toThrow()
+  })
+})

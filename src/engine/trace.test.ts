@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest'
+import { createTree } from '../tree/index.ts'
+import { RoundTotals, traceRound } from './trace.ts'
+
+function trace(depth: number, accepted: number): ReturnType<typeof traceRound> {
+  const tree = createTree(5)
+  for (let level = 0; level < depth; level++) tree.add(level, 10 + level, -0.5)
+  const path = Array.from({ length: accepted }, (_, index) => index + 1)
+  return traceRound({
+    round: 0,
+    budget: { depth, width: 1, nodes: depth },
+    outcome: { tree, accepted: path, next: 1, context: 7, draftMs: 1, verifyMs: 2 },
+    emitted: [...path, 1],
+    hostMs: 3,
+  })
+}
+
+describe('traces', () => {
+  it('survive JSON unchanged', () => {
+    const original = trace(3, 2)
+    expect(JSON.parse(JSON.stringify(original))).toEqual(original)
+  })
+
+  it('sum up by the definitions that all engines share', () => {
+    const totals = new RoundTotals()
+    for (const [depth, accepted] of [
+      [4, 4],
+      [4, 0],
+      [2, 1],
+      [0, 0],
+    ] as const) {
+      totals.add(trace(depth, accepted))
+    }
+    const summary = totals.summary({ drafter: 'lookup', budget: 'fixed', lossless: true })
+    expect(summary).toMatchObject({ rounds: 4, drafted: 10, accepted: 5, tau: 9 / 4, acceptanceRate: 0.5 })
+    expect(summary.acceptanceByDepth).toEqual([2 / 3, 1 / 3, 1 / 2, 1 / 2])
+  })
+
+  it('of a request without rounds are zeros, not NaN', () => {
+    const summary = new RoundTotals().summary({ drafter: 'none', budget: 'off', lossless: true })
+    expect(summary.tau).toBe(0)
+    expect(summary.acceptanceRate).toBe(0)
+  })
+})
