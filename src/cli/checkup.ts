@@ -1,0 +1,144 @@
+/**
+ * What `doctor` finds out about this machine: one plain record, everything that failed turned into a finding with
+ * advice. Prints nothing and fetches nothing.
+ */
+import { accessSync, constants, mkdirSync } from 'node:fs'
+import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
+import type { CostRow } from '../engine/index.ts'
+import { resolveModel } from '../store/index.ts'
+import { readEnvironment } from '../util/env.ts'
+import type { Typed } from './flags.ts'
+
+/** Something that is not as it should be. */
+export interface Finding {
+  /** True when nothing runs without it. */
+  readonly essential: boolean
+  readonly message: string
+}
+
+export interface Checkup {
+  readonly node: string
+  readonly platform: string
+  readonly cpu: {
+    readonly model: string
+    readonly logicalCores: number
+    readonly usableCores: number
+    readonly features: readonly string[]
+  }
+  readonly memory: { readonly totalBytes: number; readonly freeBytes: number }
+  readonly cacheDir: string
+  /** Undefined when the libraries could not be loaded. */
+  readonly library:
+    | {
+        readonly dir: string
+        readonly ggmlVersion: string
+        readonly ggmlCommit: string
+        readonly cpuLibrary: string | undefined
+        readonly devices: readonly string[]
+        /** Whose matrix products are used. */
+        readonly kernels: 'ggml'
+      }
+    | undefined
+  /** Undefined when it is not on this machine or could not be loaded. */
+  readonly model:
+    | {
+        readonly name: string
+        readonly path: string
+        readonly architecture: string
+        readonly weightBytes: number
+        readonly kvBytes: number
+        readonly context: number
+        readonly threads: number
+      }
+    | undefined
+  /** Measured price of a target pass; empty without a model. */
+  readonly passes: readonly CostRow[]
+  readonly findings: readonly Finding[]
+}
+
+/** Looks at everything. Never throws for what it finds; only an abort ends it early. */
+export async function examine(typed: Typed, signal: AbortSignal): Promise<Checkup> {
+  const findings: Finding[] = []
+  const { cacheDir } = readEnvironment()
+  const cacheProblem = problemOfFolder(cacheDir)
+  if (cacheProblem !== undefined) findings.push({ essential: false, message: cacheProblem })
+  const { library, features } = await checkLibrary(findings)
+  const engine = library && (await checkModel(typed, signal, findings))
+  const processors = cpus()
+  return {
+    node: process.version,
+    platform: `${process.platform} ${process.arch}`,
+    cpu: {
+      model: processors[0]?.model.trim() ?? 'unknown',
+      logicalCores: processors.length,
+      usableCores: availableParallelism(),
+      features,
+    },
+    memory: { totalBytes: totalmem(), freeBytes: freemem() },
+    cacheDir,
+    library,
+    model: engine?.model,
+    passes: engine?.passes ?? [],
+    findings,
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+type Library = Pick<Checkup, 'library'> & { readonly features: readonly string[] }
+
+/** The import itself may fail: koffi has no binary for every platform. */
+async function checkLibrary(findings: Finding[]): Promise<Library> {
+  try {
+    const { loadGgml } = await import('../ffi/index.ts')
+    const ggml = loadGgml()
+    ggml.llama()
+    const { ggmlVersion, ggmlCommit, cpuLibrary, features } = ggml.probe
+    const devices = ggml.devices.map(({ name, description }) => `${name}: ${description}`)
+    return { library: { dir: ggml.dir, ggmlVersion, ggmlCommit, cpuLibrary, devices, kernels: 'ggml' }, features }
+  } catch (error) {
+    findings.push({ essential: true, message: messageOf(error) })
+    return { library: undefined, features: [] }
+  }
+}
+
+async function checkModel(
+  typed: Typed,
+  signal: AbortSignal,
+  findings: Finding[],
+): Promise<Pick<Checkup, 'model' | 'passes'> | undefined> {
+  const asked = typed['model'] as string | undefined
+  try {
+    const stored = await resolveModel(asked, { pull: false, signal })
+    const { openFromFlags } = await importOpen()
+    const settings = { signal, speculative: 'off', quiet: typed['json'] === true } as const
+    await using engine = await openFromFlags({ ...typed, model: stored.path }, settings)
+    const { spec, context, threads } = engine
+    const { architecture, weightBytes } = spec
+    const kvBytes = spec.kvBytesPerToken * context
+    const model = { name: stored.name, path: stored.path, architecture, weightBytes, kvBytes, context, threads }
+    return { model, passes: await engine.costTable() }
+  } catch (error) {
+    if (signal.aborted) throw error
+    // The default model is fetched by the first run; a model that was asked for must be there.
+    findings.push({ essential: asked !== undefined, message: messageOf(error) })
+    return undefined
+  }
+}
+
+/** Not before the library was found. A function of its own, because tsc 6 leaves `.ts` in imports beside `using`. */
+const importOpen = () => import('./open.ts')
+
+function problemOfFolder(folder: string): string | undefined {
+  try {
+    mkdirSync(folder, { recursive: true })
+    accessSync(folder, constants.W_OK)
+    return undefined
+  } catch (error) {
+    return `expected a cache folder that can be written, got ${folder} (${messageOf(error)}); name another in HETEROSPEC_CACHE`
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

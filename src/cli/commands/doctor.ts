@@ -1,0 +1,76 @@
+/** `heterospec doctor`: is everything here, what can this machine do, and what does a pass of the model cost on it. */
+import type { Command } from '@commander-js/extra-typings'
+import { examine, type Checkup } from '../checkup.ts'
+import { formatBytes, formatTable } from '../format.ts'
+import { listenForInterrupt } from '../interrupt.ts'
+import { addModelOptions } from '../options.ts'
+
+/** Adds options and action. */
+export function define(command: Command): void {
+  const withOwn = command.option('--json', 'print one JSON document')
+  addModelOptions(command)
+  withOwn
+    .addHelpText('after', '\nFetches nothing. Ends with 1 when something is missing without which nothing runs.')
+    .action(async (options) => {
+      using interrupt = listenForInterrupt()
+      const checkup = await examine(options, interrupt.signal)
+      console.log(options.json ? JSON.stringify(checkup) : describe(checkup))
+      if (checkup.findings.some(({ essential }) => essential)) process.exitCode = 1
+    })
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+function describe(checkup: Checkup): string {
+  const parts = [formatTable([...machineRows(checkup), ...libraryRows(checkup), ...modelRows(checkup)])]
+  if (checkup.passes.length > 0) parts.push(passTable(checkup.passes))
+  const findings = checkup.findings.map(({ essential, message }) => `${essential ? 'MISSING' : 'note'}: ${message}`)
+  parts.push(findings.length === 0 ? 'Everything is here.' : findings.join('\n'))
+  return parts.join('\n\n')
+}
+
+function machineRows({ node, platform, cpu, memory, cacheDir }: Checkup): string[][] {
+  return [
+    ['node', `${node}, ${platform}`],
+    ['processor', `${cpu.model}; ${cpu.usableCores} of ${cpu.logicalCores} logical cores usable`],
+    ['memory', `${formatBytes(memory.freeBytes)} free of ${formatBytes(memory.totalBytes)}`],
+    ['cache', cacheDir],
+  ]
+}
+
+function libraryRows({ library, cpu }: Checkup): string[][] {
+  if (!library) return [['library', 'not loaded']]
+  return [
+    ['library', `ggml ${library.ggmlVersion} (${library.ggmlCommit.slice(0, 10)}) in ${library.dir}`],
+    ['variant', library.cpuLibrary ?? 'chosen by ggml'],
+    ['features', cpu.features.join(' ') || 'none reported'],
+    ...library.devices.map((device, index) => [index === 0 ? 'devices' : '', device]),
+    ['kernels', "ggml's own operations (no native code of heterospec, no compiler needed)"],
+  ]
+}
+
+function modelRows({ model }: Checkup): string[][] {
+  if (!model) return [['model', 'not loaded']]
+  const { name, path, architecture, weightBytes, kvBytes, context, threads } = model
+  return [
+    ['model', name === path ? path : `${name}, ${path}`],
+    ['', `${architecture}, weights ${formatBytes(weightBytes)}, cache ${formatBytes(kvBytes)} for ${context} tokens`],
+    ['threads', String(threads)],
+  ]
+}
+
+/** Ratios tell whether speculation can pay: with t(8) = 1.2 t(1), eight guesses cost as much as a fifth of a token. */
+function passTable(passes: Checkup['passes']): string {
+  const rows = passes.map(({ rows: count, context, ms }) => {
+    const single = passes.find((pass) => pass.rows === 1 && pass.context === context) ?? passes[0]
+    const ratio = ms / (single?.ms ?? ms)
+    return [String(count), String(context), ms.toFixed(2), ratio.toFixed(2), (ms / count).toFixed(2), bar(ratio)]
+  })
+  const table = formatTable([['ROWS', 'CONTEXT', 'MS', 'RATIO', 'MS/ROW', ''], ...rows], [0, 1, 2, 3, 4])
+  return `A pass of the model over n rows (n - 1 drafted tokens checked at once):\n${table}`
+}
+
+/** Two marks for the price of one row. */
+function bar(ratio: number): string {
+  return '#'.repeat(Math.min(60, Math.round(2 * ratio)))
+}

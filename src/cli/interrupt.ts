@@ -1,0 +1,61 @@
+/**
+ * Ctrl-C and a closed output as one abort signal. The first stops the work (the command then prints what it has),
+ * a second Ctrl-C ends the process at once. Does not print: `main.ts` and the commands do.
+ */
+
+/** Why the work was stopped, and what the process answers for it. */
+export class Interruption extends Error {
+  readonly exitCode: number
+  constructor(message: string, exitCode: number) {
+    super(message)
+    this.name = 'Interruption'
+    this.exitCode = exitCode
+  }
+}
+
+export interface Interrupt extends Disposable {
+  readonly signal: AbortSignal
+  /** Undefined while nobody has interrupted. */
+  readonly reason: Interruption | undefined
+}
+
+/** The exit code of a program that Ctrl-C ended: 128 + SIGINT. */
+export const INTERRUPTED = 130
+
+/** Listens until disposed. */
+export function listenForInterrupt(): Interrupt {
+  const controller = new AbortController()
+  let reason: Interruption | undefined
+  const stop = (why: Interruption): void => {
+    reason ??= why
+    controller.abort(reason)
+  }
+  const onSignal = (): void => {
+    if (reason) process.exit(INTERRUPTED)
+    stop(new Interruption('interrupted', INTERRUPTED))
+  }
+  // The reader went away (`| head -1`): it has what it wanted, which is no failure of ours.
+  const onOutputError = (): void => stop(new Interruption('the output was closed', 0))
+  process.on('SIGINT', onSignal)
+  process.stdout.on('error', onOutputError)
+  return {
+    signal: controller.signal,
+    get reason() {
+      return reason
+    },
+    [Symbol.dispose]() {
+      process.off('SIGINT', onSignal)
+      process.stdout.off('error', onOutputError)
+    },
+  }
+}
+
+/** The interruption behind an error, if that is what it comes from. */
+export function interruptionOf(error: unknown): Interruption | undefined {
+  let cause = error
+  while (cause instanceof Error) {
+    if (cause instanceof Interruption) return cause
+    cause = cause.cause
+  }
+  return undefined
+}

@@ -1,0 +1,80 @@
+/** From flags to a loaded engine, with progress on stderr while it takes long. */
+import { load } from '../index.ts'
+import type { Engine, LoadProgress, SpeculativeOptions } from '../engine/index.ts'
+import { resolveModel, type PullProgress } from '../store/index.ts'
+import type { Typed } from './flags.ts'
+import { readEngineOptions } from './options.ts'
+import { createProgress, createPullReport, type Progress } from './progress.ts'
+
+/** What loading needs besides the flags. */
+export interface OpenSettings {
+  readonly signal: AbortSignal
+  readonly speculative: SpeculativeOptions | undefined
+  readonly quiet: boolean
+}
+
+/** Loads the model of `--model`, fetching it if need be. Throws what `load` throws. */
+export async function openFromFlags(typed: Typed, settings: OpenSettings): Promise<Engine> {
+  const { signal, quiet } = settings
+  const pulling = createPullReport()
+  const loading = createLoadReport()
+  const onPull = (progress: PullProgress): void => {
+    if (!quiet) pulling.onProgress(progress)
+  }
+  try {
+    const speculative = await withLocalDraftModel(settings.speculative, { signal, onProgress: onPull })
+    return await load(typed['model'] as string | undefined, {
+      ...readEngineOptions(typed),
+      ...(speculative === undefined ? {} : { speculative }),
+      signal,
+      onPull,
+      onProgress: (progress) => {
+        pulling.stop()
+        if (!quiet) loading.onProgress(progress)
+      },
+    })
+  } finally {
+    pulling.stop()
+    loading.stop()
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+const steps = {
+  weights: { label: 'loading', unit: 'bytes' },
+  'draft-weights': { label: 'loading the draft model', unit: 'bytes' },
+  measure: { label: 'measuring this machine', unit: 'count' },
+} as const satisfies Record<LoadProgress['phase'], { label: string; unit: 'bytes' | 'count' }>
+
+function createLoadReport(): { onProgress(progress: LoadProgress): void; stop(): void } {
+  let current: { readonly phase: LoadProgress['phase']; readonly progress: Progress } | undefined
+  return {
+    onProgress({ phase, done, total }) {
+      if (current?.phase !== phase) {
+        current?.progress.stop()
+        const { label, unit } = steps[phase]
+        current = { phase, progress: createProgress(label, unit) }
+      }
+      current.progress.update(done, total)
+    },
+    stop: () => current?.progress.stop(),
+  }
+}
+
+/** A draft model may be named like any other model; the engine wants its file. */
+export async function withLocalDraftModel(
+  speculative: SpeculativeOptions | undefined,
+  options: Parameters<typeof resolveModel>[1],
+): Promise<SpeculativeOptions | undefined> {
+  if (typeof speculative !== 'object') return speculative
+  const { drafter } = speculative
+  if (drafter?.method === 'model') {
+    return { ...speculative, drafter: { ...drafter, path: (await resolveModel(drafter.path, options)).path } }
+  }
+  if (drafter?.method === 'combined' && drafter.model) {
+    const { path } = await resolveModel(drafter.model.path, options)
+    return { ...speculative, drafter: { ...drafter, model: { ...drafter.model, path } } }
+  }
+  return speculative
+}

@@ -1,0 +1,112 @@
+/**
+ * The flags that commands share: model, request, speculation. All but a few derive from schemas (`flags.ts`); here they
+ * become options of commander, and what was typed becomes options of the library. Nothing is defaulted here: what was
+ * not typed stays undefined, and the library's schemas fill it in.
+ */
+import { Option, type Command } from '@commander-js/extra-typings'
+import { z } from 'zod'
+import { sampleOptions } from '../sample/index.ts'
+import type { EngineOptions, GenerateRequest } from '../engine/index.ts'
+import { flagsOf, readFlags, show, type Flag, type FlagGroup, type Typed } from './flags.ts'
+import { speculationFlags } from './speculation.ts'
+
+const engineSchema = z.strictObject({
+  threads: z
+    .int()
+    .min(1)
+    .max(512)
+    .optional()
+    .describe('threads of the model; default: one per usable core, at most 16'),
+  context: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('tokens a conversation may hold; default: what the model knows, at most 4096'),
+  kvType: z.enum(['f16', 'f32', 'q8_0']).default('f16').describe('number format of the attention cache'),
+})
+
+const requestSchema = z.strictObject({
+  maxTokens: z
+    .int()
+    .min(0)
+    .optional()
+    .describe('most tokens to write; default: until the answer ends or the context is full'),
+  ignoreEos: z.boolean().default(false).describe('go on after the model has ended its answer'),
+})
+
+/** Flags of the engine. */
+export const engineFlags: FlagGroup = { title: 'Model', flags: flagsOf(engineSchema) }
+
+/** Flags of one request. */
+export const requestFlags: FlagGroup = { title: 'Answer', flags: flagsOf(requestSchema) }
+
+/** Flags of the sampler. */
+export const samplingFlags: FlagGroup = { title: 'Sampling', flags: flagsOf(sampleOptions) }
+
+/** Adds everything that `run` and `chat` have in common. */
+export function addSharedOptions(command: Command): void {
+  addModelOptions(command)
+  addFlags(command, requestFlags)
+  addOption(command, requestFlags.title, stopOption())
+  addOption(
+    command,
+    requestFlags.title,
+    new Option('--system <text>', 'what the model is told before the conversation'),
+  )
+  addFlags(command, samplingFlags)
+  for (const group of speculationFlags) addFlags(command, group)
+}
+
+/** `--model` and the flags of the engine. */
+export function addModelOptions(command: Command): void {
+  const meaning = 'a name, the path of a GGUF file, or hf:user/repo:quant; default: smollm2'
+  addOption(command, engineFlags.title, new Option('-m, --model <model>', meaning))
+  addFlags(command, engineFlags)
+}
+
+/** Adds the flags of one group under its heading. */
+export function addFlags(command: Command, { title, flags }: FlagGroup): void {
+  for (const flag of flags) addOption(command, title, optionOf(flag))
+}
+
+/** Threads, context, cache type. */
+export function readEngineOptions(typed: Typed): EngineOptions {
+  return readFlags(typed, engineFlags.flags)
+}
+
+/** Everything of a request except the prompt and the speculation. */
+export function readRequestOptions(typed: Typed): Omit<GenerateRequest, 'prompt'> {
+  const stop = typed['stop'] as readonly string[] | undefined
+  return {
+    ...readFlags(typed, requestFlags.flags),
+    ...readFlags(typed, samplingFlags.flags),
+    ...(stop === undefined ? {} : { stop }),
+  }
+}
+
+/** The flag as it is typed, e.g. `--temperature <number>`. */
+export function usageOf(flag: Flag): string {
+  if (flag.type === 'boolean') return flag.defaultValue === true ? `--no-${flag.name}` : `--${flag.name}`
+  return `--${flag.name} <${flag.type === 'pairs' ? 'id=value' : flag.type === 'choice' ? 'name' : flag.type}>`
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+function optionOf(flag: Flag): Option {
+  const choices = flag.choices.length > 0 ? ` (${flag.choices.join(', ')})` : ''
+  const fallback =
+    flag.defaultValue === undefined || flag.type === 'boolean' ? '' : ` (default: ${show(flag.defaultValue)})`
+  const option = new Option(usageOf(flag), `${flag.meaning}${choices}${fallback}`)
+  if (flag.type !== 'boolean') option.argParser((text: string, previous: unknown) => flag.parse(text, previous))
+  return option
+}
+
+function stopOption(): Option {
+  const option = new Option('--stop <text>', 'end the answer before this text; may be given several times')
+  option.argParser((text: string, previous: unknown) => [...((previous as string[] | undefined) ?? []), text])
+  return option
+}
+
+function addOption(command: Command, title: string, option: Option): void {
+  command.addOption(option.helpGroup(`${title}:`))
+}

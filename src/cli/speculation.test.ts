@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest'
+import { parseSpeculative, readSpeculation } from './speculation.ts'
+
+describe('readSpeculation', () => {
+  it('leaves everything to the engine when nothing was typed', () => {
+    expect(readSpeculation({})).toBeUndefined()
+    expect(readSpeculation({ speculative: 'auto' })).toBe('auto')
+    expect(readSpeculation({ speculative: 'off', budget: 'fixed' })).toBe('off')
+  })
+
+  it('combines a drafter and a budget with their own flags', () => {
+    const typed = { speculative: 'lookup', lookupMaxNgram: 7, budget: 'fixed', fixedNodes: 12 }
+    expect(readSpeculation(typed)).toEqual({
+      drafter: { method: 'lookup', maxNgram: 7 },
+      budget: { policy: 'fixed', nodes: 12 },
+    })
+    expect(readSpeculation({ speculative: 'recycling' })).toEqual({
+      drafter: { method: 'recycling' },
+      budget: { policy: 'goodput' },
+    })
+  })
+
+  it('hands flags of a source to combined, which auto is', () => {
+    expect(readSpeculation({ lookupMaxNgram: 7, goodputMaxNodes: 4 })).toEqual({
+      drafter: { method: 'combined', lookup: { maxNgram: 7 } },
+      budget: { policy: 'goodput', maxNodes: 4 },
+    })
+    const withModel = { speculative: 'combined', combinedSources: ['lookup', 'model'], draftModel: 'small' }
+    expect(readSpeculation(withModel)).toMatchObject({
+      drafter: { method: 'combined', sources: ['lookup', 'model'], model: { path: 'small' } },
+    })
+  })
+
+  it('takes --draft-model as the choice of the model drafter', () => {
+    expect(readSpeculation({ draftModel: 'small', modelMaxWidth: 1 })).toMatchObject({
+      drafter: { method: 'model', path: 'small', maxWidth: 1 },
+    })
+  })
+
+  it.each([
+    [
+      { speculative: 'lookup', recyclingMaxDepth: 4 },
+      'expected options that belong to --speculative lookup, got --recycling-max-depth; add --speculative recycling',
+    ],
+    [{ speculative: 'off', lookupMaxNgram: 4 }, 'got --lookup-max-ngram'],
+    [
+      { budget: 'fixed', goodputMaxNodes: 4 },
+      'expected options that belong to --budget fixed, got --goodput-max-nodes; add --budget goodput',
+    ],
+    [{ fixedDepth: 4 }, 'got --fixed-depth; add --budget fixed'],
+    [{ speculative: 'auto', draftModel: 'small' }, 'got --draft-model; add --speculative model'],
+    [{ combinedSources: ['recycling'], lookupMaxNgram: 3 }, 'got --lookup-max-ngram'],
+    [{ speculative: 'model' }, 'expected --draft-model with the draft model, got none'],
+  ])('refuses %j', (typed, message) => {
+    expect(() => readSpeculation(typed)).toThrow(message)
+  })
+})
+
+describe('parseSpeculative', () => {
+  it('knows the names', () => {
+    expect(parseSpeculative('lookup')).toBe('lookup')
+    expect(() => parseSpeculative('lokup')).toThrow('expected one of auto, off, lookup')
+  })
+})

@@ -1,0 +1,140 @@
+/**
+ * `--speculative`, `--budget` and the flags of methods and budgets: which belong to what was chosen, and what they come
+ * to as options of the engine. A flag of something that was not chosen is refused, because to ignore it would
+ * falsify the experiment that somebody is making.
+ */
+import { z } from 'zod'
+import { drafterOptions } from '../draft/index.ts'
+import { budgetOptions } from '../policy/index.ts'
+import type { SpeculativeOptions } from '../engine/index.ts'
+import { UsageError } from '../util/errors.ts'
+import { flagsOf, readFlags, type Flag, type FlagGroup, type OptionSchema, type Typed } from './flags.ts'
+
+/** Schemas of the drafting methods by name. */
+const methodSchemas = byName('method', drafterOptions.options)
+
+/** Schemas of the budgets by name. */
+const budgetSchemas = byName('policy', budgetOptions.options)
+
+const methodFlags = flagsByName(methodSchemas, 'method')
+const budgetFlags = flagsByName(budgetSchemas, 'policy')
+
+const [speculativeFlag, budgetFlag, draftModelFlag] = flagsOf(
+  z.strictObject({
+    speculative: z
+      .enum(['auto', 'off', ...methodSchemas.keys()])
+      .default('auto')
+      .describe('who drafts; auto: lookup and recycling combined'),
+    budget: z
+      .enum([...budgetSchemas.keys()])
+      .default('goodput')
+      .describe('how much is drafted each round'),
+    draftModel: z
+      .string()
+      .optional()
+      .describe('the draft model of --speculative model, which it implies: a name, a path, or hf:user/repo:quant'),
+  }),
+) as [Flag, Flag, Flag]
+
+/** All flags of this file under their headings. */
+export const speculationFlags: readonly FlagGroup[] = [
+  { title: 'Speculation', flags: [speculativeFlag, budgetFlag, draftModelFlag] },
+  ...groups('Drafting method', methodFlags),
+  ...groups('Budget', budgetFlags),
+]
+
+/** A value of `--speculative`. Throws `bad-option`. */
+export function parseSpeculative(text: string): string {
+  return String(speculativeFlag.parse(text))
+}
+
+/** The engine's options for what was typed; undefined when nothing was. Throws `bad-option`. */
+export function readSpeculation(typed: Typed): SpeculativeOptions | undefined {
+  const draftModel = typed[draftModelFlag.attribute] as string | undefined
+  const asked = typed[speculativeFlag.attribute] as string | undefined
+  const chosen = asked ?? (draftModel === undefined ? 'auto' : 'model')
+  const budget = readBudget(typed, chosen)
+  const drafter = readDrafter(typed, chosen, draftModel)
+  if (chosen === 'off' || (chosen === 'auto' && !budget && !drafter)) return asked as 'off' | 'auto' | undefined
+  // What is missing or out of range here is told by the engine, which checks the whole once more.
+  return { drafter: drafter ?? { method: 'combined' }, budget: budget ?? { policy: 'goodput' } } as SpeculativeOptions
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+type Fields = Record<string, unknown>
+
+function readBudget(typed: Typed, chosen: string): Fields | undefined {
+  const asked = typed[budgetFlag.attribute] as string | undefined
+  const policy = asked ?? (chosen === 'off' ? 'off' : 'goodput')
+  let fields: Fields | undefined = asked === undefined ? undefined : { policy }
+  for (const [name, flags] of budgetFlags) {
+    const given = readFlags(typed, flags)
+    if (Object.keys(given).length === 0) continue
+    if (name !== policy) throw notChosen(flags, typed, `--budget ${policy}`, `--budget ${name}`)
+    fields = { policy, ...given }
+  }
+  return fields
+}
+
+/** Options of a method stand at the top, or inside `combined` when that merges the method. */
+function readDrafter(typed: Typed, chosen: string, draftModel: string | undefined): Fields | undefined {
+  const method = chosen === 'auto' ? 'combined' : chosen
+  const sources = method === 'combined' ? sourcesOf(typed) : []
+  let fields: Fields | undefined = chosen === 'auto' || chosen === 'off' ? undefined : { method }
+  for (const [name, flags] of methodFlags) {
+    const given = {
+      ...readFlags(typed, flags),
+      ...(name === 'model' && draftModel !== undefined && { path: draftModel }),
+    }
+    if (Object.keys(given).length === 0) continue
+    if (name !== method && !sources.includes(name)) {
+      const culprit = flags.some((flag) => typed[flag.attribute] !== undefined) ? flags : [draftModelFlag]
+      throw notChosen(culprit, typed, `--speculative ${chosen}`, `--speculative ${name}`)
+    }
+    fields = { method, ...fields, ...(name === method ? given : { [name]: given }) }
+  }
+  if ((method === 'model' || sources.includes('model')) && !hasPath(fields, method)) {
+    const message = `expected --draft-model with the draft model, got none; add --draft-model path/to/model.gguf`
+    throw new UsageError('bad-option', message)
+  }
+  return fields
+}
+
+function hasPath(fields: Fields | undefined, method: string): boolean {
+  const options = (method === 'model' ? fields : fields?.['model']) as Fields | undefined
+  return options?.['path'] !== undefined
+}
+
+function sourcesOf(typed: Typed): readonly string[] {
+  const flag = methodFlags.get('combined')?.find(({ property }) => property === 'sources')
+  return ((flag && typed[flag.attribute]) ?? flag?.defaultValue ?? []) as readonly string[]
+}
+
+function notChosen(flags: readonly Flag[], typed: Typed, chosen: string, needed: string): UsageError {
+  const flag = flags.find(({ attribute }) => typed[attribute] !== undefined)
+  const message = `expected options that belong to ${chosen}, got --${flag?.name ?? ''}; add ${needed} or leave it out`
+  return new UsageError('bad-option', message)
+}
+
+function byName(key: string, schemas: readonly z.ZodType[]): ReadonlyMap<string, OptionSchema> {
+  return new Map(
+    (schemas as readonly OptionSchema[]).map((schema) => [String((schema.shape[key] as z.ZodLiteral).value), schema]),
+  )
+}
+
+/** Options that are objects are the options of another method, which has flags of its own. */
+function flagsByName(schemas: ReadonlyMap<string, OptionSchema>, key: string): ReadonlyMap<string, readonly Flag[]> {
+  return new Map(
+    [...schemas].map(([name, schema]) => {
+      const nested = Object.keys(schema.shape).filter((property) => schemas.has(property))
+      return [name, flagsOf(schema, name, [key, ...nested])]
+    }),
+  )
+}
+
+function groups(title: string, flags: ReadonlyMap<string, readonly Flag[]>): FlagGroup[] {
+  return [...flags]
+    .filter(([, list]) => list.length > 0)
+    .map(([name, list]) => ({ title: `${title} ${name}`, flags: list }))
+}
