@@ -1,0 +1,30 @@
+/**
+ * Runs once before all tests: finds the default model as the command line would (cache, else pip; so a machine fetches it
+ * once) and makes the tiny one in a folder that lives as long as the run.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestProject } from 'vitest/node'
+import { makeTinyModel } from '../scripts/make-tiny-model.ts'
+import { resolveModel } from '../src/store/index.ts'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** The default model, SmolLM2-135M-Instruct. */
+    modelPath: string
+    /** A random Q8_0 model of about 400 KB; its folder may take further files of tests. */
+    tinyModelPath: string
+  }
+}
+
+/** Called by vitest; what it returns is called after the last test. */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const folder = await mkdtemp(join(tmpdir(), 'heterospec-test-'))
+  const tinyModelPath = join(folder, 'tiny.gguf')
+  await makeTinyModel(tinyModelPath, { weightType: 'q8_0' })
+  project.provide('tinyModelPath', tinyModelPath)
+  const model = await resolveModel()
+  project.provide('modelPath', model.path)
+  return () => rm(folder, { recursive: true, force: true })
+}
