@@ -1,3 +1,3 @@
 export type * from './types.ts'
-export { KvCache, type KvOptions } from './kv.ts'
+export { KvCache } from './kv.ts'
 export { SlotPool } from './pool.ts'

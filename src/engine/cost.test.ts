@@ -35,27 +35,37 @@ function pricedModel(price: (rows: number, context: number) => number, spend = 0
 describe('the price list', () => {
   it('holds the least time of each row count at two contexts', async () => {
     let noise = 0
-    const measured = await measureCosts(
+    const { samples: measured, steady } = await measureCosts(
       pricedModel((rows, context) => rows * 10 + context / 1000 + (noise++ % 2)),
       sequence,
     )
     expect(measured.map((sample) => sample.rows).slice(0, 4)).toEqual([1, 2, 3, 4])
     expect(new Set(measured.map((sample) => sample.context))).toEqual(new Set([128, 2048]))
+    expect(steady).toBe(true)
     for (const { rows, context, ms } of measured) expect(ms).toBeLessThanOrEqual(rows * 10 + context / 1000 + 1)
+  })
+
+  it('says when the machine was too busy to be believed', async () => {
+    let passes = 0
+    const { steady } = await measureCosts(
+      pricedModel((rows) => rows * 10 * (passes++ > 20 ? 3 : 1)),
+      sequence,
+    )
+    expect(steady).toBe(false)
   })
 
   it('skips what does not fit into a second on a slow machine, but never the first two', async () => {
     const model = pricedModel((rows) => rows * 300, 300)
-    const measured = await measureCosts(model, sequence)
+    const { samples: measured } = await measureCosts(model, sequence)
     expect(measured).toEqual([
       { rows: 1, context: 128, ms: 300 },
       { rows: 2, context: 128, ms: 600 },
     ])
-    expect(model.passes).toBe(3)
+    expect(model.passes).toBe(4)
   })
 
   it('stays within the context of small models', async () => {
-    const measured = await measureCosts(
+    const { samples: measured } = await measureCosts(
       pricedModel(() => 1),
       { capacity: 64 } as Sequence,
     )

@@ -27,15 +27,25 @@ const ROWS = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32]
 const SHORT_CONTEXT = 128
 const LONG_CONTEXT = 2048
 const BUDGET_MS = 900
+/** Passes of one row vary by some 10 % on an idle machine. */
+const STEADY = 1.4
+
+export interface MeasuredCosts {
+  readonly samples: readonly CostSample[]
+  /** False when the same pass took different times: the machine was busy, and the list is not worth remembering. */
+  readonly steady: boolean
+}
 
 /** Prices in milliseconds. The cheap ones first, repeated while the second lasts; the least of several is kept. */
 export async function measureCosts(
   model: PricedModel,
   sequence: Sequence,
   options: MeasureOptions = {},
-): Promise<CostSample[]> {
+): Promise<MeasuredCosts> {
   const plan = passPlan(sequence.capacity)
+  const oneRowKey = `1/${plan[0]?.context ?? 0}`
   const best = new Map<string, CostSample>()
+  const oneRow: number[] = []
   const started = performance.now()
   await model.timePass(sequence, 1, 0) // the first pass pays for page faults
   for (let index = 0; index < plan.length; index++) {
@@ -45,12 +55,17 @@ export async function measureCosts(
     const expected = best.get(key)?.ms ?? expectedMs(best, rows)
     if (index >= 2 && performance.now() - started + expected > BUDGET_MS) continue
     const ms = await model.timePass(sequence, rows, context)
+    if (key === oneRowKey) oneRow.push(ms)
     const known = best.get(key)
     if (!known || ms < known.ms) best.set(key, { rows, context, ms })
     options.onProgress?.(index + 1, plan.length)
   }
   options.onProgress?.(plan.length, plan.length)
-  return [...best.values()].sort((a, b) => a.context - b.context || a.rows - b.rows)
+  oneRow.push(await model.timePass(sequence, 1, plan[0]?.context ?? 0))
+  return {
+    samples: [...best.values()].sort((a, b) => a.context - b.context || a.rows - b.rows),
+    steady: Math.max(...oneRow) <= STEADY * Math.min(...oneRow),
+  }
 }
 
 /** The remembered price list, or undefined when there is none (or none that can be read). */

@@ -39,8 +39,8 @@ export class Prices {
     if (known) return createCostModel(known)
     const slot = await slots.take([], options.signal)
     try {
-      const samples = await measureCosts(model, slot.sequence, options)
-      writeCosts(cacheDir, identity, samples)
+      const { samples, steady } = await measureCosts(model, slot.sequence, options)
+      if (steady) writeCosts(cacheDir, identity, samples)
       return createCostModel(samples)
     } finally {
       slot.sequence.truncate(0)

@@ -45,9 +45,10 @@ export class Drift {
     return Math.exp((this.#factors[0] as number) + (this.#factors[index + 1] as number))
   }
 
-  /** How much is known of knot `index`'s own factor: the inverse of its variance. */
+  /** How well the price of knot `index` is known: the inverse of its factor's variance. */
   certainty(index: number): number {
-    return 1 / (this.#covariance[index + 1]?.[index + 1] as number)
+    const [common, own] = [this.#covariance[0] as number[], this.#covariance[index + 1] as number[]]
+    return 1 / ((common[0] as number) + 2 * (common[index + 1] as number) + (own[index + 1] as number))
   }
 
   /** A pass at a point of the curve (see `locate`) took exp(`logRatio`) times the measured price. */

@@ -8,6 +8,7 @@ export type ErrorCode =
   | 'unknown-model'
   | 'model-unavailable'
   | 'download-failed'
+  | 'output-failed'
   | 'disk-full'
   | 'prompt-too-long'
   | 'bad-prompt'
