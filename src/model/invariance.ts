@@ -18,14 +18,15 @@ export interface RowPadding {
 const PADDINGS = [1, 2, 4, 8, 16]
 /** Row counts that cover the kernels' small, tiled and remainder cases. */
 const ROW_COUNTS = [1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20, 24, 32, 48, 64]
+const MOST_ROWS = 64
 /** Enough columns for every tile width; more would only repeat them. */
 const PROBE_COLUMNS = 128
 
 /** The smallest padding under which every product of this model treats its rows alike. Takes a few milliseconds. */
 export async function measureRowPadding(backend: Backend, weights: Weights, config: ModelConfig): Promise<RowPadding> {
   let needed = 1
-  for (const sample of distinctMatrices(weights, config)) {
-    const rows = await backend.exclusive(() => productRows(backend, sample))
+  const results = await backend.exclusive(() => probeRows(backend, distinctMatrices(weights, config)))
+  for (const rows of results) {
     const multiple = PADDINGS.find((padding) => agree(rows, padding))
     if (multiple === undefined) return { multiple: PADDINGS.at(-1) ?? 1, exact: false }
     needed = Math.max(needed, multiple)
@@ -54,29 +55,30 @@ function distinctMatrices(weights: Weights, config: ModelConfig): Sample[] {
   return [...samples.values()]
 }
 
-/** First row of the product for each row count, as bits; all first rows have the same input. */
-async function productRows(backend: Backend, { tensor, repacked }: Sample): Promise<Map<number, Int32Array>> {
-  const results = new Map<number, Int32Array>()
-  const most = ROW_COUNTS.at(-1) ?? 1
-  const activations = pseudoActivations(tensor.shape[0], most)
-  for (const count of ROW_COUNTS) {
-    using graph = new Graph(backend, 16)
-    const input = graph.input({ name: 'probe', type: TYPE.F32, shape: [tensor.shape[0], count] })
+/** First and last row of each product as bits, by row count; all rows have the same input. One graph for everything. */
+async function probeRows(backend: Backend, samples: readonly Sample[]): Promise<ReadonlyMap<number, Int32Array>[]> {
+  using graph = new Graph(backend, samples.length * ROW_COUNTS.length * 4 + 64)
+  const probes = samples.map(({ tensor, repacked }) => {
+    const input = graph.input({ name: 'probe', type: TYPE.F32, shape: [tensor.shape[0], MOST_ROWS] })
     // A repacked tensor cannot be seen in part.
     const matrix = repacked ? tensor : graph.ops.firstRows(tensor, Math.min(PROBE_COLUMNS, tensor.shape[1]))
-    const product = graph.ops.mulMat(matrix, input)
-    graph.output(product)
-    graph.allocate()
-    graph.write(input, activations.subarray(0, tensor.shape[0] * count))
-    await graph.compute()
-    // The first and the last row: kernels treat remainders at the end differently.
-    const width = product.shape[0]
-    const values = new Float32Array(width * 2)
-    graph.read(product, values.subarray(0, width))
-    graph.read(product, values.subarray(width), (count - 1) * width * 4)
-    results.set(count, new Int32Array(values.buffer))
-  }
-  return results
+    const products = ROW_COUNTS.map((count) => graph.ops.mulMat(matrix, graph.ops.firstRows(input, count)))
+    for (const product of products) graph.output(product)
+    return { input, products }
+  })
+  graph.allocate()
+  for (const { input } of probes) graph.write(input, pseudoActivations(input.shape[0], MOST_ROWS))
+  await graph.compute()
+  return probes.map(({ products }) => new Map(products.map((product) => [product.shape[1], edgeRows(graph, product)])))
+}
+
+/** The first and the last row: kernels treat remainders at the end differently. */
+function edgeRows(graph: Graph, product: Tensor): Int32Array {
+  const [width, count] = product.shape
+  const values = new Float32Array(width * 2)
+  graph.read(product, values.subarray(0, width))
+  graph.read(product, values.subarray(width), (count - 1) * width * 4)
+  return new Int32Array(values.buffer)
 }
 
 function agree(rows: ReadonlyMap<number, Int32Array>, padding: number): boolean {
