@@ -17,12 +17,15 @@ using llama = await openLlama(options.modelPath, { threads: options.threads, con
 /** Where libllama's own lead is smaller than this, its choice is a matter of rounding. */
 const TIE = 0.05
 const differences = new Map<string, number>()
+const outputs = new Map<string, number>()
 let same = 0
 let ties = 0
 let wrong = 0
+let widestGap = 0
 for (const [index, { text }] of prompts.entries()) {
   const prompt = [{ role: 'user', content: text }] as const
-  for (const sampling of [{ temperature: 0 }, { temperature: 0.8, seed: 1000 + index }]) {
+  const sampled = index % options.sampledEvery === 0 ? [{ temperature: 0.8, seed: 1000 + index }] : []
+  for (const sampling of [{ temperature: 0 }, ...sampled]) {
     const request = { prompt, maxTokens: options.tokens, ...sampling }
     const plain = await engine.complete({ ...request, speculative: 'off' })
     for (const name of options.methods) {
@@ -30,6 +33,7 @@ for (const [index, { text }] of prompts.entries()) {
       const key = `${name} ${sampling.temperature === 0 ? 'greedy' : 'sampled'}`
       const differs = result.tokens.join() !== plain.tokens.join() || result.text !== plain.text
       differences.set(key, (differences.get(key) ?? 0) + (differs ? 1 : 0))
+      outputs.set(key, (outputs.get(key) ?? 0) + 1)
     }
     if (sampling.temperature === 0) await compareWithLlama(engine.template?.render(prompt) ?? text, plain.tokens)
   }
@@ -38,7 +42,7 @@ for (const [index, { text }] of prompts.entries()) {
 process.stderr.write('\n')
 
 for (const [key, count] of differences)
-  console.log(`${key}: ${count} of ${prompts.length} outputs differ from plain decoding`)
+  console.log(`${key}: ${count} of ${outputs.get(key) ?? 0} outputs differ from plain decoding`)
 console.log(
   `libllama: ${same} tokens the same, ${ties} differ at a rounding tie (lead below ${TIE}), ${wrong} differ otherwise`,
 )
@@ -47,7 +51,7 @@ console.log(
     prompts: prompts.length,
     tokens: options.tokens,
     differences: Object.fromEntries(differences),
-    libllama: { same, ties, wrong },
+    libllama: { same, ties, wrong, widestGap },
   }),
 )
 process.exitCode = wrong > 0 || [...differences.values()].some((count) => count > 0) ? 1 : 0
@@ -58,6 +62,7 @@ async function compareWithLlama(rendered: string, tokens: readonly number[]): Pr
   const ids = engine.tokenizer.tokenize(rendered, { addSpecial: false, parseSpecial: true })
   let next = await llama.step(ids)
   for (const token of tokens) {
+    if (next.token !== token) widestGap = Math.max(widestGap, next.gap)
     if (next.token === token) same++
     else if (next.gap < TIE) ties++
     else wrong++

@@ -3,6 +3,8 @@ import { loadGgml, viewMemory, type LlamaContextPtr, type LlamaModelPtr } from '
 import { assert } from '../src/util/assert.ts'
 import { argMax } from '../src/util/math.ts'
 
+const PROMPT_ROWS = 32
+
 export interface LlamaBaseline extends Disposable {
   clear(): void
   /** Reads tokens; the arg-max after the last, and the lead of the best logit over the second best. */
@@ -43,7 +45,9 @@ export async function openLlama(path: string, options: { threads: number; contex
   return {
     clear: () => llama.llama_memory_clear(llama.llama_get_memory(context), false),
     step: async (tokens) => {
-      await decode(llama, context, tokens)
+      // Below 64 rows libllama takes the same attention path for every row; above, its logits move by themselves.
+      for (let at = 0; at < tokens.length; at += PROMPT_ROWS)
+        await decode(llama, context, tokens.slice(at, at + PROMPT_ROWS))
       const logits = new Float32Array(viewMemory(llama.llama_get_logits_ith(context, -1), vocab * 4))
       const token = argMax(logits)
       return { token, gap: (logits[token] as number) - secondBest(logits, token) }

@@ -10,7 +10,7 @@ export function parseMethod(name: string, draftModel: string | undefined): Specu
   const [policy, nodes] = budget.split(':')
   const parsedDrafter = drafterOptions.safeParse({
     method: drafter,
-    ...(drafter === 'model' ? { draft: draftModel } : {}),
+    ...(drafter === 'model' ? { path: draftModel } : {}),
   })
   const parsedBudget = budgetOptions.safeParse({ policy, ...(nodes === undefined ? {} : { nodes: Number(nodes) }) })
   if (!parsedDrafter.success || !parsedBudget.success) {

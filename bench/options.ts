@@ -8,6 +8,8 @@ export interface BenchOptions {
   readonly tokens: number
   readonly threads: number
   readonly repeats: number
+  /** Of how many prompts one is also sampled (exactness). */
+  readonly sampledEvery: number
   readonly methods: readonly string[]
   readonly draftModel: string | undefined
 }
@@ -22,6 +24,7 @@ export async function benchOptions(
       tokens: { type: 'string', default: String(defaults.tokens ?? 128) },
       threads: { type: 'string', default: '2' },
       repeats: { type: 'string', default: String(defaults.repeats ?? 1) },
+      'sampled-every': { type: 'string', default: '1' },
       methods: { type: 'string', default: 'auto' },
       'draft-model': { type: 'string' },
     },
@@ -32,6 +35,7 @@ export async function benchOptions(
     tokens: Number(values.tokens),
     threads: Number(values.threads),
     repeats: Number(values.repeats),
+    sampledEvery: Number(values['sampled-every']),
     methods: values.methods.split(','),
     draftModel: values['draft-model'],
   }

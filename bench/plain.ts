@@ -6,14 +6,13 @@ import { chainTree, createTree } from '../src/tree/index.ts'
 import { loadModel } from '../src/model/index.ts'
 import { argMax } from '../src/util/math.ts'
 import { loadTokenizer } from '../src/text/index.ts'
-import { loadGgml } from '../src/ffi/index.ts'
 import { openLlama } from './llama.ts'
 import { benchOptions } from './options.ts'
 import { quartiles, show } from './statistics.ts'
 
 const options = await benchOptions({ tokens: 300 })
 const { threads, tokens } = options
-using tokenizer = await loadTokenizer(loadGgml(), options.modelPath)
+using tokenizer = await loadTokenizer(options.modelPath)
 using llama = await openLlama(options.modelPath, { threads, context: 2048 })
 await using model = await loadModel(options.modelPath, { threads, context: 2048 })
 using sequence = model.open()

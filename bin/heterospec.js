@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { existsSync } from 'node:fs'
 
-const entry = new URL('../dist/cli/main.js', import.meta.url)
+const entry = new URL('../dist/bin/start.js', import.meta.url)
 if (!existsSync(entry)) {
   console.error('heterospec: expected compiled files in dist/, found none; run "npm run build" first.')
   process.exit(1)

@@ -2,7 +2,7 @@
  * From a schema to flags: name, type, range, default and meaning of every property. Commands and the options page
  * read the same list, so a new method has its flags the day its schema exists. Knows nothing of commander.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { UsageError } from '../util/errors.ts'
 
 /** One flag, e.g. `--lookup-max-ngram <integer>`. */

@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from '@commander-js/extra-typings'
+import type { EarlyStart } from '../text/index.ts'
 import { HeterospecError, UsageError } from '../util/errors.ts'
 import { interruptionOf, INTERRUPTED } from './interrupt.ts'
 import type { CommandModule } from './types.ts'
@@ -18,11 +19,8 @@ const commands: Readonly<Record<string, { readonly summary: string; readonly loa
   doctor: { summary: 'check this machine and measure it', load: () => import('./commands/doctor.ts') },
 }
 
-await main(process.argv.slice(2))
-
-// ---------------------------------------------------------------------------------------------------------------
-
-async function main(args: readonly string[]): Promise<void> {
+/** Runs the command line `args`; `early` is the model that it names, already on its way. Sets the exit code. */
+export async function main(args: readonly string[], early: EarlyStart | undefined): Promise<void> {
   const verbose = args.includes('--verbose')
   const fail = (error: unknown): void => {
     process.exitCode = report(error, verbose)
@@ -37,22 +35,24 @@ async function main(args: readonly string[]): Promise<void> {
   })
   process.stderr.on('error', () => undefined)
   try {
-    const program = await assemble(args[0] === 'help' ? args[1] : args[0])
+    const program = await assemble(args[0] === 'help' ? args[1] : args[0], early)
     await program.parseAsync(args, { from: 'user' })
   } catch (error) {
     fail(error)
   }
 }
 
+// ---------------------------------------------------------------------------------------------------------------
+
 /** The program with the options of one command; the others are names with a summary. */
-async function assemble(chosen: string | undefined): Promise<Command> {
+async function assemble(chosen: string | undefined, early: EarlyStart | undefined): Promise<Command> {
   const program = settle(new Command('heterospec'))
     .description('Lossless speculative decoding of GGUF language models: same text, fewer passes.')
     .version(version(), '-V, --version', 'print the version')
     .addHelpText('after', '\nheterospec <command> --help shows the options of a command.')
   for (const [name, { summary, load }] of Object.entries(commands)) {
     const command = settle(new Command(name)).summary(summary).description(summary)
-    if (name === chosen) (await load()).define(command)
+    if (name === chosen) (await load()).define(command, early)
     if (!command.options.some((option) => option.long === '--verbose')) {
       command.option('--verbose', 'show where an error came from')
     }

@@ -2,6 +2,7 @@
 import { load } from '../index.ts'
 import type { Engine, LoadProgress, SpeculativeOptions } from '../engine/index.ts'
 import { resolveModel, type PullProgress } from '../store/index.ts'
+import type { EarlyStart } from '../text/index.ts'
 import type { Typed } from './flags.ts'
 import { readEngineOptions } from './options.ts'
 import { createProgress, createPullReport, type Progress } from './progress.ts'
@@ -11,6 +12,8 @@ export interface OpenSettings {
   readonly signal: AbortSignal
   readonly speculative: SpeculativeOptions | undefined
   readonly quiet: boolean
+  /** The model, already on its way. */
+  readonly early?: EarlyStart | undefined
 }
 
 /** Loads the model of `--model`, fetching it if need be. Throws what `load` throws. */
@@ -27,6 +30,7 @@ export async function openFromFlags(typed: Typed, settings: OpenSettings): Promi
       ...readEngineOptions(typed),
       ...(speculative === undefined ? {} : { speculative }),
       signal,
+      early: settings.early,
       onPull,
       onProgress: (progress) => {
         pulling.stop()

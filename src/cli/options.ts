@@ -4,7 +4,7 @@
  * not typed stays undefined, and the library's schemas fill it in.
  */
 import { Option, type Command } from '@commander-js/extra-typings'
-import { z } from 'zod'
+import * as z from 'zod'
 import { sampleOptions } from '../sample/index.ts'
 import type { EngineOptions, GenerateRequest } from '../engine/index.ts'
 import { flagsOf, readFlags, show, type Flag, type FlagGroup, type Typed } from './flags.ts'
@@ -22,6 +22,7 @@ const engineSchema = z.strictObject({
     .min(1)
     .optional()
     .describe('tokens a conversation may hold; default: what the model knows, at most 4096'),
+  mmap: z.boolean().default(true).describe('read the model into memory instead of using its file in place'),
   kvType: z.enum(['f16', 'f32', 'q8_0']).default('f16').describe('number format of the attention cache'),
 })
 

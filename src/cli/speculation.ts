@@ -3,7 +3,7 @@
  * to as options of the engine. A flag of something that was not chosen is refused, because to ignore it would
  * falsify the experiment that somebody is making.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { drafterOptions } from '../draft/index.ts'
 import { budgetOptions } from '../policy/index.ts'
 import type { SpeculativeOptions } from '../engine/index.ts'

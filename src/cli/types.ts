@@ -1,5 +1,6 @@
 /** Contracts of the command line: what one command's file gives to `main.ts`. */
 import type { Command } from '@commander-js/extra-typings'
+import type { EarlyStart } from '../text/index.ts'
 
 /**
  * One file of `cli/commands`. It is imported only when its command was typed, so a command may import what it needs.
@@ -7,6 +8,9 @@ import type { Command } from '@commander-js/extra-typings'
  * `process.exitCode` itself only for an end that is neither success nor error.
  */
 export interface CommandModule {
-  /** Adds arguments, options and the action to `command`, which already has its name and summary. */
-  define(command: Command): void
+  /**
+   * Adds arguments, options and the action to `command`, which already has its name and summary. `early` is the model
+   * that the command line names, already on its way.
+   */
+  define(command: Command, early?: EarlyStart): void
 }

@@ -2,7 +2,7 @@
  * The table of drafting methods. Flags, validation, the options page and the conformance tests iterate over it.
  * Modules load on first use; their option schemas are at hand at once.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { UsageError } from '../util/errors.ts'
 import type { Ranked } from '../tree/index.ts'
 import { combinedOptions } from './methods/combined.options.ts'

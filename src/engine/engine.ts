@@ -50,18 +50,20 @@ export async function openEngine(path: string, options: EngineOptions = {}): Pro
     )
   }
   const threads = options.threads ?? defaultThreads()
-  const gguf = loadGguf(path)
+  const early = options.early?.path === path ? options.early : undefined
+  const gguf = early?.gguf ?? loadGguf(path)
   await using stack = new DisposeStack()
   const backend = stack.use(openBackend({ threads }))
   // The tokenizer reads its part of the file on another thread while the weights are read.
   const [tokenizer, model] = await both(
     stack,
-    loadTokenizer(backend.ggml, gguf),
+    early?.tokenizer ?? loadTokenizer(gguf),
     loadModel(gguf, {
       backend,
       sequences,
       context: options.context,
       kvType: options.kvType,
+      mmap: options.mmap,
       signal: options.signal,
       onProgress: reporter(options, 'weights'),
     }),
@@ -209,7 +211,7 @@ interface DraftContext {
 async function loadDraftModel(path: string, { backend, model, tokenizer, options }: DraftContext): Promise<GraphModel> {
   const gguf = loadGguf(path)
   await using stack = new DisposeStack()
-  const draftTokenizer = stack.use(await loadTokenizer(backend.ggml, gguf))
+  const draftTokenizer = stack.use(await loadTokenizer(gguf))
   if (draftTokenizer.fingerprint !== tokenizer.fingerprint) {
     throw new UsageError(
       'drafter-mismatch',
@@ -222,6 +224,7 @@ async function loadDraftModel(path: string, { backend, model, tokenizer, options
     backend,
     context: Math.min(model.context, trained),
     sequences: options.sequences,
+    mmap: options.mmap,
     signal: options.signal,
     onProgress: reporter(options, 'draft-weights'),
   })

@@ -2,7 +2,7 @@
  * Which speculation to use: one schema, assembled from the schemas of the methods. Flags, validation and the options
  * page derive from it.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { drafterOptions } from '../draft/index.ts'
 import { budgetOptions } from '../policy/index.ts'
 

@@ -36,6 +36,15 @@ describe('traces', () => {
     expect(summary.acceptanceByDepth).toEqual([2 / 3, 1 / 3, 1 / 2, 1 / 2])
   })
 
+  it('count nothing that was accepted after the end of the answer', () => {
+    const tree = createTree(5)
+    const path = [tree.add(0, 6, -1), tree.add(1, 99, -1), tree.add(2, 7, -1)]
+    const outcome = { tree, accepted: path, next: 8, context: 1, draftMs: 0, verifyMs: 0 }
+    const cut = traceRound({ round: 0, budget: { depth: 3, width: 1, nodes: 3 }, outcome, emitted: [6, 99], hostMs: 0 })
+    expect(cut).toMatchObject({ accepted: 2, emitted: [6, 99] })
+    expect(cut.tree.acceptedPath).toEqual([1, 2])
+  })
+
   it('of a request without rounds are zeros, not NaN', () => {
     const summary = new RoundTotals().summary({ drafter: 'none', budget: 'off', lossless: true })
     expect(summary.tau).toBe(0)

@@ -13,19 +13,21 @@ export interface RoundFacts {
 
 export function traceRound({ round, budget, outcome, emitted, hostMs }: RoundFacts): RoundTrace {
   const { tree } = outcome
+  // What was accepted after a token that ended the answer was never said, and does not count.
+  const accepted = outcome.accepted.slice(0, emitted.length)
   return {
     round,
     context: outcome.context,
     budget,
     drafted: tree.size - 1,
-    accepted: outcome.accepted.length,
+    accepted: accepted.length,
     emitted,
     tree: {
       tokens: [...tree.tokens],
       parents: [...tree.parents],
       logProbs: Array.from(tree.logProbs, (value) => Math.round(value * 1e4) / 1e4),
       sources: [...tree.sources],
-      acceptedPath: outcome.accepted,
+      acceptedPath: accepted,
     },
     draftMs: outcome.draftMs,
     targetMs: outcome.verifyMs,

@@ -1,6 +1,6 @@
 /** Contracts of the engine: requests in, events out. */
 import type { ModelSpec } from '../model/index.ts'
-import type { ChatMessage, ChatTemplate, Tokenizer } from '../text/index.ts'
+import type { ChatMessage, ChatTemplate, EarlyStart, Tokenizer } from '../text/index.ts'
 import type { SampleOptions } from '../sample/index.ts'
 import type { NodeId, TokenId } from '../tree/index.ts'
 import type { Budget } from '../policy/index.ts'
@@ -114,7 +114,7 @@ export interface LoadProgress {
 }
 
 export interface EngineOptions {
-  /** Threads for the model; default: the physical cores this process may use. */
+  /** Threads for the model; default: the processors this process may use, at most 16. */
   readonly threads?: number | undefined
   /** Tokens one conversation may hold; default: what the model was trained for, at most 4096. */
   readonly context?: number | undefined
@@ -122,12 +122,16 @@ export interface EngineOptions {
   readonly sequences?: number | undefined
   /** Type of cache rows. Default `f16`. */
   readonly kvType?: 'f16' | 'f32' | 'q8_0' | undefined
+  /** Use the model file in place instead of reading it into memory. Default true. */
+  readonly mmap?: boolean | undefined
   /** Default for requests: `auto`. */
   readonly speculative?: SpeculativeOptions | undefined
   /** Folder for measurements; default by platform. */
   readonly cacheDir?: string | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined
+  /** A head start on the same file (`beginLoad`); the engine takes it over. */
+  readonly early?: EarlyStart | undefined
 }
 
 /** One row of the measured price list. */

@@ -99,6 +99,8 @@ export interface BaseFunctions {
   ggml_gallocr_get_buffer_size(allocator: AllocatorPtr, buffer: number): number
   ggml_backend_alloc_ctx_tensors_from_buft_size(context: C, type: BufferTypePtr): number
   ggml_backend_alloc_ctx_tensors_from_buft(context: C, type: BufferTypePtr): BufferPtr
+  ggml_backend_cpu_buffer_from_ptr(address: bigint, bytes: number): BufferPtr
+  ggml_backend_tensor_alloc(buffer: BufferPtr, tensor: T, address: bigint): number
   ggml_backend_buffer_free(buffer: BufferPtr): void
   ggml_backend_buffer_get_size(buffer: BufferPtr): number
   ggml_backend_buffer_is_host(buffer: BufferPtr): boolean
@@ -172,6 +174,8 @@ export const basePrototypes: Record<keyof BaseFunctions, string> = {
   ggml_backend_alloc_ctx_tensors_from_buft_size:
     'size_t ggml_backend_alloc_ctx_tensors_from_buft_size(void* c, void* buft)',
   ggml_backend_alloc_ctx_tensors_from_buft: 'void* ggml_backend_alloc_ctx_tensors_from_buft(void* c, void* buft)',
+  ggml_backend_cpu_buffer_from_ptr: 'void* ggml_backend_cpu_buffer_from_ptr(void* ptr, size_t size)',
+  ggml_backend_tensor_alloc: 'int ggml_backend_tensor_alloc(void* buffer, void* t, void* addr)',
   ggml_backend_buffer_free: 'void ggml_backend_buffer_free(void* buffer)',
   ggml_backend_buffer_get_size: 'size_t ggml_backend_buffer_get_size(void* buffer)',
   ggml_backend_buffer_is_host: 'bool ggml_backend_buffer_is_host(void* buffer)',

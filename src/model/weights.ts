@@ -1,16 +1,27 @@
 /**
- * Weights: which tensors a model must have, where they are stored, and reading them from the file straight into
- * their place. Matrices that a repacked layout serves better are kept in that layout.
+ * Weights: which tensors a model must have and where they are stored: used in place in the mapped file, read into memory
+ * of the device, or, for matrices that a repacked layout serves better, kept in that layout. Nothing is copied twice.
  */
 import { open, type FileHandle } from 'node:fs/promises'
 import { defined } from '../util/assert.ts'
 import { ModelFileError, throwIfAborted } from '../util/errors.ts'
-import { TensorStore, TYPE, type Backend, type Tensor } from '../tensor/index.ts'
+import {
+  mapFile,
+  TENSOR_ALIGNMENT,
+  TensorStore,
+  TYPE,
+  type Backend,
+  type BufferTypePtr,
+  type MappedFile,
+  type Tensor,
+} from '../tensor/index.ts'
 import type { GgufModel, GgufTensor } from '../gguf/index.ts'
 import type { ModelConfig } from './config.ts'
 import { layout, type WeightRole } from './layout.ts'
 
 export interface LoadWeightsOptions {
+  /** Use the file in place instead of reading it into memory (CPU only). Default true. */
+  readonly mmap?: boolean | undefined
   readonly signal?: AbortSignal | undefined
   /** Bytes done, bytes in all. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
@@ -27,15 +38,17 @@ const WEIGHT_TYPES: ReadonlySet<number> = new Set([
   0, 1, 2, 3, 6, 7, 8, 10, 11, 12, 13, 14, 16, 17, 18, 19, 20, 21, 22, 23, 29, 30, 34, 35, 39, 40, 41, 42,
 ])
 
-export class Weights implements Disposable {
-  readonly bytes: number
-  readonly #plain: TensorStore
-  readonly #repacked: TensorStore | undefined
+/** Columns that the repacked layouts take together. */
+const REPACKED_COLUMNS = 8
 
-  private constructor(plain: TensorStore, repacked: TensorStore | undefined) {
-    this.#plain = plain
-    this.#repacked = repacked
-    this.bytes = plain.bytes + (repacked?.bytes ?? 0)
+export class Weights implements Disposable {
+  /** Bytes that the matrices and vectors take, in files or in memory. */
+  readonly bytes: number
+  readonly #stores: readonly WeightStore[]
+
+  private constructor(stores: readonly WeightStore[]) {
+    this.#stores = stores
+    this.bytes = stores.reduce((sum, { store }) => sum + store.bytes, 0)
   }
 
   static async load(
@@ -44,33 +57,18 @@ export class Weights implements Disposable {
     config: ModelConfig,
     options: LoadWeightsOptions = {},
   ): Promise<Weights> {
-    const found = matchTensors(file, config)
-    const repackType = canRepack(backend) ? backend.repackType : undefined
-    const forProducts = (tensor: GgufTensor, role: WeightRole): boolean =>
-      repackType !== undefined &&
-      role === 'matrix' &&
-      REPACKED_TYPES.has(tensor.type) &&
-      (tensor.shape[1] ?? 0) % 8 === 0
-    const repacked = found.filter(({ tensor, role }) => forProducts(tensor, role)).map(({ tensor }) => tensor)
-    const plain = found.filter(({ tensor, role }) => !forProducts(tensor, role)).map(({ tensor }) => tensor)
-    const plainStore = new TensorStore(backend, plain, { weights: true })
-    let repackedStore: TensorStore | undefined
+    throwIfAborted(options.signal)
+    const stores: WeightStore[] = []
     try {
-      if (repackType !== undefined && repacked.length > 0) {
-        repackedStore = new TensorStore(backend, repacked, { weights: true, bufferType: repackType })
+      for (const group of groupTensors(backend, file, config)) {
+        stores.push(
+          (options.mmap === false ? undefined : mapGroup(backend, file, group)) ?? allocateGroup(backend, group),
+        )
       }
-      await readAll(
-        file,
-        [
-          { store: plainStore, tensors: plain },
-          ...(repackedStore ? [{ store: repackedStore, tensors: repacked }] : []),
-        ],
-        options,
-      )
-      return new Weights(plainStore, repackedStore)
+      await readAll(file, stores, options)
+      return new Weights(stores)
     } catch (error) {
-      plainStore[Symbol.dispose]()
-      repackedStore?.[Symbol.dispose]()
+      disposeStores(stores)
       throw error
     }
   }
@@ -80,21 +78,77 @@ export class Weights implements Disposable {
   }
 
   find(name: string): Tensor | undefined {
-    if (this.#repacked?.tensors.has(name)) return this.#repacked.get(name)
-    return this.#plain.tensors.has(name) ? this.#plain.get(name) : undefined
+    return this.#storeOf(name)?.store.get(name)
   }
 
   isRepacked(name: string): boolean {
-    return this.#repacked?.tensors.has(name) ?? false
+    return this.#storeOf(name)?.group.repackType !== undefined
   }
 
   [Symbol.dispose](): void {
-    this.#plain[Symbol.dispose]()
-    this.#repacked?.[Symbol.dispose]()
+    disposeStores(this.#stores)
+  }
+
+  #storeOf(name: string): WeightStore | undefined {
+    return this.#stores.find(({ store }) => store.tensors.has(name))
   }
 }
 
 // ---------------------------------------------------------------------------------------------------------------
+
+/** Tensors that are stored alike: repacked ones together, plain ones by file. */
+interface TensorGroup {
+  readonly tensors: readonly GgufTensor[]
+  readonly file: number
+  readonly repackType: BufferTypePtr | undefined
+}
+
+interface WeightStore {
+  readonly group: TensorGroup
+  readonly store: TensorStore
+  /** The file under the tensors, where they were not read into memory of their own. */
+  readonly mapping: MappedFile | undefined
+}
+
+function disposeStores(stores: readonly WeightStore[]): void {
+  for (const { store, mapping } of stores) {
+    store[Symbol.dispose]()
+    mapping?.[Symbol.dispose]()
+  }
+}
+
+function groupTensors(backend: Backend, file: GgufModel, config: ModelConfig): TensorGroup[] {
+  const repackType = canRepack(backend) ? backend.repackType : undefined
+  const isRepacked = ({ tensor, role }: FoundTensor): boolean =>
+    repackType !== undefined &&
+    role === 'matrix' &&
+    REPACKED_TYPES.has(tensor.type) &&
+    (tensor.shape[1] ?? 0) % REPACKED_COLUMNS === 0
+  const found = matchTensors(file, config)
+  const groups = file.files.map((_, index): TensorGroup => ({
+    tensors: found.filter((one) => !isRepacked(one) && one.tensor.file === index).map(({ tensor }) => tensor),
+    file: index,
+    repackType: undefined,
+  }))
+  const repacked = found.filter(isRepacked).map(({ tensor }) => tensor)
+  return [...groups, { tensors: repacked, file: 0, repackType }].filter(({ tensors }) => tensors.length > 0)
+}
+
+/** Lays plain tensors over the file itself; undefined where the device or the file does not allow it. */
+function mapGroup(backend: Backend, file: GgufModel, group: TensorGroup): WeightStore | undefined {
+  const aligned = group.tensors.every(({ offset }) => offset % TENSOR_ALIGNMENT === 0)
+  if (!backend.isCpu || group.repackType !== undefined || !aligned) return undefined
+  const mapping = mapFile(defined(file.files[group.file]).path)
+  if (mapping === undefined) return undefined
+  const offsets = new Map(group.tensors.map(({ name, offset }) => [name, offset]))
+  const over = { address: mapping.address, bytes: mapping.bytes, offsets }
+  return { group, mapping, store: new TensorStore(backend, group.tensors, { weights: true, over }) }
+}
+
+function allocateGroup(backend: Backend, group: TensorGroup): WeightStore {
+  const options = { weights: true, bufferType: group.repackType }
+  return { group, mapping: undefined, store: new TensorStore(backend, group.tensors, options) }
+}
 
 /** Repacking below AVX2 allocates but crashes when filled. */
 function canRepack(backend: Backend): boolean {
@@ -153,17 +207,18 @@ function checkTensor(tensor: GgufTensor, shape: readonly number[], role: WeightR
   }
 }
 
-async function readAll(
-  file: GgufModel,
-  stores: readonly { readonly store: TensorStore; readonly tensors: readonly GgufTensor[] }[],
-  options: LoadWeightsOptions,
-): Promise<void> {
-  const total = stores.flatMap(({ tensors }) => tensors).reduce((sum, tensor) => sum + tensor.bytes, 0)
-  let done = 0
+/** Fills the stores that are no view of a file. */
+async function readAll(file: GgufModel, stores: readonly WeightStore[], options: LoadWeightsOptions): Promise<void> {
+  const total = stores.reduce((sum, { store }) => sum + store.bytes, 0)
+  const mapped = stores.filter(({ mapping }) => mapping !== undefined)
+  let done = mapped.reduce((sum, { store }) => sum + store.bytes, 0)
+  options.onProgress?.(done, total)
+  if (mapped.length === stores.length) return
   const handles = await Promise.all(file.files.map(({ path }) => open(path, 'r')))
   try {
-    for (const { store, tensors } of stores) {
-      for (const tensor of tensors) {
+    for (const { store, group, mapping } of stores) {
+      if (mapping !== undefined) continue
+      for (const tensor of group.tensors) {
         const handle = defined(handles[tensor.file], 'an open model file')
         await readTensor(handle, tensor, store, options.signal, (bytes) => {
           done += bytes

@@ -6,7 +6,7 @@
  * price(rows, context) = base(rows) + slope * rows * context: base is a non-decreasing line through the measured row
  * counts, slope is the price of one row's attention to one token.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { UsageError } from '../util/errors.ts'
 import { median } from '../util/math.ts'
 import { Drift } from './drift.ts'
@@ -57,8 +57,8 @@ const guess = (rows: number): number => 0.5 + 0.5 * rows
  */
 const NEARLY_FREE = 1.03
 
-/** Measured prices are off by some 15 % and the machine's speed may have changed since; a guess is worth little. */
-const MEASURED = { common: 0.3, own: 0.15 }
+/** Measured prices are off by some 10 % and the machine's speed may have changed since; a guess is worth little. */
+const MEASURED = { common: 0.3, own: 0.1 }
 const GUESSED = { common: 2, own: 0.5 }
 
 class FittedCost implements MeasuredCost {

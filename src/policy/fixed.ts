@@ -1,5 +1,5 @@
 /** The same budget every round: the baseline that adaptive policies must beat. It learns nothing. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { NO_DRAFT } from './off.ts'
 import type { PolicyModule } from './types.ts'
 

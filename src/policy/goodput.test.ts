@@ -105,6 +105,21 @@ describe('goodput', () => {
     expect(Math.max(...play(policy, 60, { right: 31 }))).toBeGreaterThan(10)
   })
 
+  it('judges deeper drafts of trees that it never verified, as the text reaches them in later rounds', () => {
+    const memory = createPolicyMemory()
+    const policy = createPolicy({ policy: 'goodput' }, memory)
+    const cost = proportional()
+    for (const next of [1, 2, 3]) {
+      const budget = policy.plan(contextOf(cost))
+      const tree = next === 1 ? chain(3, 0.5) : createTree(0)
+      expect(policy.revise({ tree, depth: 3, frontier: [], topProbs: noProbs }, budget).nodes).toBe(0)
+      policy.observe({ tree: createTree(0), accepted: [], next, context: 0, draftMs: 0, verifyMs: 10 })
+    }
+    const { first, deeper } = memory.acceptance[0]!
+    const sum = (counts: number[]) => counts.reduce((a, b) => a + b, 0)
+    expect([sum(first.accepted), sum(deeper.accepted)].map(Math.round)).toEqual([1, 2])
+  })
+
   it('stops a drafter that costs more than it brings, tries it at growing intervals, and takes it back', () => {
     const policy = goodput()
     const cost = createCostModel(prices((rows) => 10 * rows ** 0.9))
@@ -118,16 +133,16 @@ describe('goodput', () => {
     expect(good.slice(-20).filter((nodes) => nodes > 0).length).toBeGreaterThan(15)
   })
 
-  it('times a plain pass now and then while its lead is small', () => {
-    const cost = createCostModel(prices((rows) => 9 + rows))
-    const rounds = play(goodput({ maxNodes: 1 }), 200, { right: 1, prob: 0.3, cost })
-    const plain = rounds.filter((nodes) => nodes === -1).length
-    expect(plain).toBe(0)
-    const close = play(goodput({ maxNodes: 1 }), 200, {
-      right: 1,
-      cost: createCostModel(prices((rows) => 3 + 6 * rows)),
-    })
-    expect(close.filter((nodes) => nodes === -1).length).toBeGreaterThan(3)
+  it('times a plain pass now and then, the seldomer the greater its lead', () => {
+    const plainRounds = (ms: (rows: number) => number) =>
+      play(goodput({ maxNodes: 1 }), 400, { right: 1, cost: createCostModel(prices(ms)) }).filter(
+        (nodes) => nodes === -1,
+      ).length
+    const small = plainRounds((rows) => 3 + 6 * rows)
+    const large = plainRounds((rows) => 20 + rows)
+    expect(small).toBeGreaterThan(large)
+    expect(small).toBeLessThan(400 / 32)
+    expect(large).toBeGreaterThan(0)
   })
 
   it('never plans or verifies beyond the room that is left', () => {

@@ -7,7 +7,7 @@
  * gain(n) - lead * (price(n) - 1) tokens more than none: the round that maximises this maximises the long-run rate.
  * It decides budgets only: growing and pruning are the drafter's work, timing is the engine's.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { assert } from '../util/assert.ts'
 import { bestNodes, type NodeId, type RoundOutcome, type TokenId, type TokenTree } from '../tree/index.ts'
 import { Acceptance } from './acceptance.ts'
@@ -51,17 +51,13 @@ export const goodput = {
 const LEAD_MEMORY = 50
 const LEAD_START = 10
 /**
- * A plain pass is timed at least every so many rounds while the lead is below `CLEAR_LEAD`: the price list cannot tell
- * by wide passes alone whether the machine is slow or rows are dear. Costs at most half a token in 32 rounds.
+ * A plain pass is timed at least every so many rounds, times the square of the lead: the price list cannot tell by wide
+ * passes alone whether the machine is slow or rows are dear. Costs at most half a per cent.
  */
 const PLAIN_EVERY = 32
-const CLEAR_LEAD = 1.5
-/** Share of the newest round in the running host time. */
-const NEWEST_HOST = 0.05
 
 /** What is known of the round in work. */
 interface Round {
-  readonly context: RoundContext
   readonly prices: RoundPrices
   readonly drafted: boolean
   /** The largest tree seen, before pruning. */
@@ -102,8 +98,7 @@ class Goodput implements BudgetPolicy {
     const { depth, width, maxNodes } = this.#options
     const most = { depth: Math.min(depth, context.room), width, nodes: Math.min(maxNodes, context.room) }
     const drafted = most.nodes > 0 && !this.#mustTimePlain() && this.#gate.open()
-    const prices = roundPrices(context, Math.max(0, this.#memory.hostMs))
-    this.#round = { context, prices, drafted, tree: undefined, levels: 0, gain: 0 }
+    this.#round = { prices: roundPrices(context), drafted, tree: undefined, levels: 0, gain: 0 }
     this.#acceptance.refresh()
     return drafted ? most : NO_DRAFT
   }
@@ -129,7 +124,6 @@ class Goodput implements BudgetPolicy {
     const emitted = [...outcome.accepted.map((node) => outcome.tree.tokens[node] as TokenId), outcome.next]
     this.#learnAcceptance(round.tree ?? outcome.tree, emitted)
     const draftPrice = round.drafted ? this.#learnDraftPrice(round, outcome) : 0
-    this.#learnHostMs(round, outcome)
     this.#memory.roundsSincePlain = outcome.tree.size === 1 ? 0 : this.#memory.roundsSincePlain + 1
     const keep = 1 - 1 / LEAD_MEMORY
     this.#tokens = this.#tokens * keep + emitted.length
@@ -144,7 +138,7 @@ class Goodput implements BudgetPolicy {
   }
 
   #mustTimePlain(): boolean {
-    return this.#memory.roundsSincePlain >= PLAIN_EVERY && this.#lead < CLEAR_LEAD
+    return this.#memory.roundsSincePlain >= PLAIN_EVERY * this.#lead ** 2
   }
 
   /**
@@ -202,14 +196,6 @@ class Goodput implements BudgetPolicy {
     const price = Math.min(draftMs, 2 * typical) / round.prices.plainMs
     this.#gate.report(round.gain - this.#lead * price, typical / round.prices.plainMs)
     return price
-  }
-
-  /** What a round takes beside the target pass. In a batch it cannot be told from the others' share. */
-  #learnHostMs({ context }: Round, { tree, verifyMs }: RoundOutcome): void {
-    if (context.batch > 1) return
-    const targetMs = context.cost.targetMs(tree.size, context.context)
-    const rest = Math.min(0.2 * targetMs, Math.max(-0.2 * targetMs, verifyMs - targetMs))
-    this.#memory.hostMs += NEWEST_HOST * (rest - this.#memory.hostMs)
   }
 }
 

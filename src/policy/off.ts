@@ -1,5 +1,5 @@
 /** Plain decoding: never drafts. */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Budget, PolicyModule } from './types.ts'
 
 const offOptions = z.strictObject({ policy: z.literal('off') })

@@ -1,5 +1,5 @@
 /** The table of budget policies. Flags, validation, the options page and the conformance tests read it. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { UsageError } from '../util/errors.ts'
 import { fixed } from './fixed.ts'
 import { goodput } from './goodput.ts'

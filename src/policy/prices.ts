@@ -13,13 +13,12 @@ export interface RoundPrices {
   candidates(limit: number): number[]
 }
 
-/** `hostMs`: what a round costs beside draft and target pass. */
-export function roundPrices({ cost, context, batch }: RoundContext, hostMs: number): RoundPrices {
-  const roundMs = (nodes: number): number => cost.targetMs(batch * (nodes + 1), context) + hostMs
-  const plainMs = roundMs(0)
+/** Prices for a sequence at its present length. */
+export function roundPrices({ cost, context, batch }: RoundContext): RoundPrices {
+  const plainMs = cost.targetMs(batch, context)
   return {
     plainMs,
-    of: (nodes) => roundMs(nodes) / plainMs,
+    of: (nodes) => cost.targetMs(batch * (nodes + 1), context) / plainMs,
     candidates(limit) {
       const counts = cost.cheapRows.map((rows) => Math.floor(rows / batch) - 1).filter((n) => n > 0 && n < limit)
       return limit > 0 ? [...new Set(counts), limit] : []

@@ -79,8 +79,6 @@ export interface PolicyMemory {
   /** Typical milliseconds of one round's drafting, and of one level of it; null until known. */
   draftMs: number | null
   levelMs: number | null
-  /** Typical milliseconds of a round that neither draft nor target pass explain. */
-  hostMs: number
   /** Rounds since a plain pass was last timed. */
   roundsSincePlain: number
 }

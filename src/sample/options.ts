@@ -2,7 +2,7 @@
  * How the next token is chosen: the one schema from which validation, command-line flags and help texts derive.
  * The order in which the settings act is stated in `chain.ts` and `docs/sampling.md`.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { UsageError } from '../util/errors.ts'
 
 /** A number within bounds; a violation is told as "expected <name> to be <what>". */

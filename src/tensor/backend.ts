@@ -42,12 +42,17 @@ export class Backend implements AsyncDisposable {
       throw new NativeError('native-failure', `expected device ${this.device.name} to start, it did not`)
     this.#pointer = pointer
     countHandle('backend', 1)
-    if (this.device.type === DEVICE_CPU && ggml.cpu) this.#startThreads(pointer)
+    if (this.isCpu && ggml.cpu) this.#startThreads(pointer)
   }
 
   get pointer(): BackendPtr {
     if (this.#pointer === undefined) throw new DisposedError('backend')
     return this.#pointer
+  }
+
+  /** True when tensors may lie anywhere in this process's memory. */
+  get isCpu(): boolean {
+    return this.device.type === DEVICE_CPU
   }
 
   get bufferType(): BufferTypePtr {
@@ -57,7 +62,7 @@ export class Backend implements AsyncDisposable {
   /** The buffer type that stores weights repacked for faster products; undefined where there is none. */
   get repackType(): BufferTypePtr | undefined {
     const { cpu, base } = this.ggml
-    if (this.device.type !== DEVICE_CPU || !cpu) return undefined
+    if (!this.isCpu || !cpu) return undefined
     const list = cpu.ggml_backend_dev_get_extra_bufts(this.device.pointer)
     if (list === null || isNull(list)) return undefined
     for (let index = 0; index < 16; index++) {

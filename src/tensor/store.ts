@@ -1,5 +1,5 @@
 /** Tensors that live long (weights, caches), allocated together in one buffer of a device. */
-import { defined } from '../util/assert.ts'
+import { assert, defined } from '../util/assert.ts'
 import { DisposedError, NativeError } from '../util/errors.ts'
 import { countHandle, isNull, viewMemory } from '../ffi/index.ts'
 import type { BaseFunctions, BufferPtr, BufferTypePtr, ContextPtr } from '../ffi/index.ts'
@@ -14,6 +14,25 @@ export interface TensorSpec {
   readonly shape: readonly number[]
 }
 
+/** Memory of this process with a place for every tensor. */
+export interface Memory {
+  readonly address: bigint
+  readonly bytes: number
+  /** Byte offset by tensor name, a multiple of `TENSOR_ALIGNMENT`. */
+  readonly offsets: ReadonlyMap<string, number>
+}
+
+export interface StoreOptions {
+  /** Default: the device's own. */
+  readonly bufferType?: BufferTypePtr | undefined
+  /** Use this memory instead of allocating; CPU only. */
+  readonly over?: Memory | undefined
+  readonly weights?: boolean
+}
+
+/** ggml's CPU kernels load whole vectors. */
+export const TENSOR_ALIGNMENT = 32
+
 /** `GGML_BACKEND_BUFFER_USAGE_WEIGHTS`: lets schedulers keep operations beside their weights. */
 const USAGE_WEIGHTS = 1
 
@@ -26,12 +45,11 @@ export class TensorStore implements Disposable {
   #context: ContextPtr | undefined
   #buffer: BufferPtr | undefined
 
-  /** Throws `out-of-memory` when the device has no room. */
-  constructor(
-    backend: Backend,
-    specs: readonly TensorSpec[],
-    options: { readonly bufferType?: BufferTypePtr; readonly weights?: boolean } = {},
-  ) {
+  /**
+   * Allocates the tensors, or lays them over memory that is already there (`over`; the caller keeps it alive).
+   * Throws `out-of-memory` when the device has no room.
+   */
+  constructor(backend: Backend, specs: readonly TensorSpec[], options: StoreOptions = {}) {
     const base = backend.ggml.base
     this.#base = base
     const headerBytes = (specs.length + 1) * base.ggml_tensor_overhead()
@@ -39,26 +57,46 @@ export class TensorStore implements Disposable {
     countHandle('context', 1)
     const context = this.#context
     this.tensors = new Map(specs.map((spec) => [spec.name, createTensor(base, context, spec)]))
-    const type = options.bufferType ?? backend.bufferType
-    const wanted = base.ggml_backend_alloc_ctx_tensors_from_buft_size(context, type)
-    const buffer = base.ggml_backend_alloc_ctx_tensors_from_buft(context, type)
-    if (isNull(buffer)) {
-      this[Symbol.dispose]()
-      throw new NativeError(
-        'out-of-memory',
-        `expected ${Math.ceil(wanted / 2 ** 20)} MiB of memory on ${backend.device.name}, got none; use a smaller context or model`,
-      )
-    }
+    const buffer = options.over ? this.#layOver(options.over) : this.#allocate(backend, context, options.bufferType)
     this.#buffer = buffer
     countHandle('buffer', 1)
     if (options.weights) base.ggml_backend_buffer_set_usage(buffer, USAGE_WEIGHTS)
-    this.bytes = base.ggml_backend_buffer_get_size(buffer)
+    this.bytes = options.over
+      ? specs.reduce((sum, spec) => sum + base.ggml_nbytes(this.#tensor(spec.name).pointer), 0)
+      : base.ggml_backend_buffer_get_size(buffer)
     this.isHost = base.ggml_backend_buffer_is_host(buffer)
   }
 
   get(name: string): Tensor {
     if (this.#buffer === undefined) throw new DisposedError('tensor store')
+    return this.#tensor(name)
+  }
+
+  #tensor(name: string): Tensor {
     return defined(this.tensors.get(name), `tensor ${name}`)
+  }
+
+  #allocate(backend: Backend, context: ContextPtr, bufferType: BufferTypePtr | undefined): BufferPtr {
+    const type = bufferType ?? backend.bufferType
+    const wanted = this.#base.ggml_backend_alloc_ctx_tensors_from_buft_size(context, type)
+    const buffer = this.#base.ggml_backend_alloc_ctx_tensors_from_buft(context, type)
+    if (!isNull(buffer)) return buffer
+    this[Symbol.dispose]()
+    throw new NativeError(
+      'out-of-memory',
+      `expected ${Math.ceil(wanted / 2 ** 20)} MiB of memory on ${backend.device.name}, got none; use a smaller context or model`,
+    )
+  }
+
+  #layOver({ address, bytes, offsets }: Memory): BufferPtr {
+    const buffer = this.#base.ggml_backend_cpu_buffer_from_ptr(address, bytes)
+    for (const [name, offset] of offsets) {
+      const { pointer } = this.#tensor(name)
+      assert(offset % TENSOR_ALIGNMENT === 0, `${name} at ${offset}`)
+      assert(offset + this.#base.ggml_nbytes(pointer) <= bytes, `${name} beyond its memory`)
+      this.#base.ggml_backend_tensor_alloc(buffer, pointer, address + BigInt(offset))
+    }
+    return buffer
   }
 
   /** A live view of a tensor's bytes; only for host stores, and only while the store lives. */

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { tinyModel } from '../../test/fixtures/tiny.ts'
-import { loadGgml } from '../ffi/index.ts'
 import { encodeGguf, loadGguf, type MetadataValue } from '../gguf/index.ts'
 import {
   createTemplate,
@@ -28,7 +27,7 @@ async function tinyChat(source: string | undefined, changes: Record<string, Meta
   const template: MetadataValue | undefined = source === undefined ? undefined : { type: 'string', value: source }
   writeFileSync(path, encodeGguf(tinyModel({ 'tokenizer.chat_template': template, ...changes })))
   const model = loadGguf(path)
-  const tokenizer = await loadTokenizer(loadGgml(), model)
+  const tokenizer = await loadTokenizer(model)
   open.push(tokenizer)
   return { tokenizer, template: createTemplate(model.metadata, tokenizer) }
 }
@@ -80,7 +79,7 @@ describe('templates', () => {
   it('render ChatML as SmolLM2 does, with its default system message', async () => {
     const path = inject('modelPath')
     const model = loadGguf(path)
-    const tokenizer = await loadTokenizer(loadGgml(), model)
+    const tokenizer = await loadTokenizer(model)
     open.push(tokenizer)
     const template = createTemplate(model.metadata, tokenizer)!
     expect(template.render(hello)).toBe(
@@ -169,7 +168,7 @@ describe('encodeChat', () => {
   let template: ChatTemplate
   beforeAll(async () => {
     const model = loadGguf(inject('modelPath'))
-    tokenizer = await loadTokenizer(loadGgml(), model)
+    tokenizer = await loadTokenizer(model)
     open.push(tokenizer)
     template = createTemplate(model.metadata, tokenizer)!
   })

@@ -1,4 +1,5 @@
 export type * from './types.ts'
+export { beginLoad } from './early.ts'
 export { loadTokenizer } from './tokenizer.ts'
 export { TextStream } from './stream.ts'
 export { StopFilter } from './stops.ts'

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { makeTinyModel } from '../../scripts/make-tiny-model.ts'
-import { liveHandles, loadGgml } from '../ffi/index.ts'
+import { liveHandles } from '../ffi/index.ts'
 import { loadTokenizer, TextStream, type Tokenizer } from './index.ts'
 
 const texts = {
@@ -22,7 +22,7 @@ const texts = {
 describe('the tokenizer of the default model', () => {
   let tokenizer: Tokenizer
   beforeAll(async () => {
-    tokenizer = await loadTokenizer(loadGgml(), inject('modelPath'))
+    tokenizer = await loadTokenizer(inject('modelPath'))
   })
   afterAll(() => {
     tokenizer[Symbol.dispose]()
@@ -103,14 +103,14 @@ describe('the tokenizer of the default model', () => {
   })
 
   it('has a fingerprint that another copy shares', async () => {
-    using other = await loadTokenizer(loadGgml(), inject('modelPath'))
+    using other = await loadTokenizer(inject('modelPath'))
     expect(other.fingerprint).toBe(tokenizer.fingerprint)
     expect(tokenizer.fingerprint).toMatch(/^[0-9a-f]{32}$/)
   })
 
   it('keeps the event loop alive while it loads', async () => {
     let ticks = 0
-    const loading = loadTokenizer(loadGgml(), inject('modelPath'))
+    const loading = loadTokenizer(inject('modelPath'))
     const timer = setInterval(() => ticks++, 5)
     const other = await loading
     clearInterval(timer)
@@ -122,14 +122,14 @@ describe('the tokenizer of the default model', () => {
     const folder = await mkdtemp(join(tmpdir(), 'split-'))
     const paths = await makeTinyModel(join(folder, 'm.gguf'), { files: 3 })
     for (const path of paths) {
-      using split = await loadTokenizer(loadGgml(), path)
+      using split = await loadTokenizer(path)
       expect(split.detokenize(split.tokenize('the split model'))).toBe('the split model')
     }
     await rm(folder, { recursive: true })
   })
 
   it('cannot be used after its life', async () => {
-    const other = await loadTokenizer(loadGgml(), inject('modelPath'))
+    const other = await loadTokenizer(inject('modelPath'))
     other[Symbol.dispose]()
     other[Symbol.dispose]()
     for (const use of [

@@ -3,7 +3,7 @@
  * that our architectures use. Loading runs on another thread, so that weights can be read meanwhile.
  */
 import { createHash } from 'node:crypto'
-import { countHandle, isNull, type Ggml, type LlamaFunctions, type LlamaModelPtr, type VocabPtr } from '../ffi/index.ts'
+import { countHandle, isNull, loadGgml, type LlamaFunctions, type LlamaModelPtr, type VocabPtr } from '../ffi/index.ts'
 import { loadGguf, type GgufModel, type Metadata } from '../gguf/index.ts'
 import type { TokenId } from '../tree/index.ts'
 import { DisposedError, ModelFileError, UsageError } from '../util/errors.ts'
@@ -14,11 +14,11 @@ import { checkVocabulary, splitsRecursively } from './vocabulary.ts'
  * Loads the vocabulary of a model given by its path or its plain data.
  * Throws `bad-file` or `unsupported-model` for a vocabulary that cannot be used.
  */
-export async function loadTokenizer(ggml: Ggml, file: string | GgufModel): Promise<Tokenizer> {
+export async function loadTokenizer(file: string | GgufModel): Promise<Tokenizer> {
   const model = typeof file === 'string' ? loadGguf(file) : file
   checkVocabulary(model)
   const path = model.files[0]?.path ?? ''
-  const llama = ggml.llama()
+  const llama = loadGgml().llama()
   const params = { ...llama.llama_model_default_params(), vocab_only: true, n_gpu_layers: 0 }
   const pointer = await new Promise<LlamaModelPtr | null>((resolve, reject) => {
     llama.llama_model_load_from_file.async(path, params, (error, result) => {

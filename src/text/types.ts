@@ -1,4 +1,5 @@
 /** Contracts of text: tokens to bytes and back, chats to prompts. */
+import type { GgufModel } from '../gguf/index.ts'
 import type { TokenId } from '../tree/index.ts'
 
 export interface TokenizeOptions {
@@ -35,4 +36,11 @@ export interface ChatMessage {
 export interface ChatTemplate {
   /** The prompt text, ready for `tokenize(..., { addSpecial: false, parseSpecial: true })`. */
   render(messages: readonly ChatMessage[], options?: { readonly addGenerationPrompt?: boolean }): string
+}
+
+/** A model file whose header is read and whose tokenizer is on its way. */
+export interface EarlyStart {
+  readonly path: string
+  readonly gguf: GgufModel
+  readonly tokenizer: Promise<Tokenizer>
 }

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { hostileFiles } from '../../test/fixtures/hostile.ts'
 import { tinyModel } from '../../test/fixtures/tiny.ts'
 import { vocabulary } from '../../scripts/tiny/vocabulary.ts'
-import { liveHandles, loadGgml } from '../ffi/index.ts'
+import { liveHandles } from '../ffi/index.ts'
 import { encodeGguf, type MetadataValue, type NumberType } from '../gguf/index.ts'
 import { ModelFileError } from '../util/errors.ts'
 import { loadTokenizer, type Tokenizer } from './index.ts'
@@ -25,7 +25,7 @@ async function load(changes: Changes): Promise<Tokenizer> {
     value,
   ])
   writeFileSync(path, encodeGguf(tinyModel(Object.fromEntries(named) as Changes)))
-  return loadTokenizer(loadGgml(), path)
+  return loadTokenizer(path)
 }
 
 /** Uses everything that a bad vocabulary could break. */
@@ -173,7 +173,7 @@ describe('nonsense in vocabularies', () => {
     for (const file of hostileFiles(7)) {
       writeFileSync(path, file.bytes)
       try {
-        using tokenizer = await loadTokenizer(loadGgml(), path)
+        using tokenizer = await loadTokenizer(path)
         exercise(tokenizer)
         loaded++
       } catch (error) {

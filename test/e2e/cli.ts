@@ -83,10 +83,10 @@ export function lastLine(stdout: string): unknown {
 // ---------------------------------------------------------------------------------------------------------------
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const entry = freshBuild() ? [join(root, 'bin/heterospec.js')] : ['--import', 'tsx', join(root, 'src/cli/main.ts')]
+const entry = freshBuild() ? [join(root, 'bin/heterospec.js')] : ['--import', 'tsx', join(root, 'src/cli/start.ts')]
 
 function freshBuild(): boolean {
-  const built = join(root, 'dist/cli/main.js')
+  const built = join(root, 'dist/bin/start.js')
   return existsSync(built) && statSync(built).mtimeMs > newest(join(root, 'src'))
 }
 

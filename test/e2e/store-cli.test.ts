@@ -24,7 +24,7 @@ interface Running {
 
 /** Starts the program; `shell` is a command line before it, e.g. a limit. */
 function start(args: readonly string[], env: Readonly<Record<string, string>>, shell = ''): Running {
-  const words = [process.execPath, '--import', 'tsx', resolve('src/cli/main.ts'), ...args]
+  const words = [process.execPath, '--import', 'tsx', resolve('src/cli/start.ts'), ...args]
   const quoted = words.map((word) => `'${word}'`).join(' ')
   const child = spawn('sh', ['-c', `${shell} exec ${quoted}`], { env: { ...process.env, ...env } })
   let [stdout, stderr] = ['', '']

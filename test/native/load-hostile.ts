@@ -5,7 +5,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadGguf } from '../../src/gguf/index.ts'
-import { loadGgml } from '../../src/ffi/index.ts'
 import { loadModel } from '../../src/model/index.ts'
 import { createTemplate, loadTokenizer } from '../../src/text/index.ts'
 import { HeterospecError } from '../../src/util/errors.ts'
@@ -16,7 +15,7 @@ import { lies } from './lies.ts'
 async function use(path: string): Promise<string> {
   try {
     const gguf = loadGguf(path)
-    using tokenizer = await loadTokenizer(loadGgml(), gguf)
+    using tokenizer = await loadTokenizer(gguf)
     createTemplate(gguf.metadata, tokenizer)
     await using model = await loadModel(gguf, { context: 32, threads: 1 })
     using sequence = model.open()

@@ -5,7 +5,7 @@
  * At each position of the text the drafter knows a few candidates, ranked. A regime says how often the text takes which
  * rank, and what the drafter believes, which need not be the same. Positions are hard or easy for all trees alike.
  */
-import { bestNodes, createTree, pruneTree, type NodeId, type TokenId, type TokenTree } from '../../src/tree/index.ts'
+import { createTree, pruneTree, type NodeId, type TokenId, type TokenTree } from '../../src/tree/index.ts'
 import type { Budget, BudgetPolicy, CostModel, LevelReport } from '../../src/policy/index.ts'
 import { uniformAt } from '../../src/util/rng.ts'
 

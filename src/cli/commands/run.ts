@@ -4,6 +4,7 @@
  */
 import type { Command } from '@commander-js/extra-typings'
 import type { Engine, GenerateEvent, GenerateRequest, GenerateResult } from '../../engine/index.ts'
+import type { EarlyStart } from '../../text/index.ts'
 import { UsageError } from '../../util/errors.ts'
 import type { Typed } from '../flags.ts'
 import { legend, openPainter, wantsColour } from '../highlight.ts'
@@ -17,7 +18,7 @@ import { resultDocument, statisticsLine } from '../statistics.ts'
 import { openTrace } from '../trace.ts'
 
 /** Adds argument, options and action. */
-export function define(command: Command): void {
+export function define(command: Command, early?: EarlyStart): void {
   const withOwn = command
     .argument('[prompt]', 'what to answer; "-" or nothing reads standard input')
     .option('-f, --file <path>', 'read the prompt from a file')
@@ -27,7 +28,7 @@ export function define(command: Command): void {
     .option('--json', 'print one JSON document as the last line instead of the text')
     .option('-q, --quiet', 'no progress, no statistics')
   addSharedOptions(command)
-  withOwn.addHelpText('after', examples).action((argument, options) => run(argument, options))
+  withOwn.addHelpText('after', examples).action((argument, options) => run(argument, options, early))
 }
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -51,7 +52,7 @@ interface OwnOptions {
   readonly quiet?: true | undefined
 }
 
-async function run(argument: string | undefined, options: OwnOptions): Promise<void> {
+async function run(argument: string | undefined, options: OwnOptions, early: EarlyStart | undefined): Promise<void> {
   const typed = options as Typed
   const quiet = options.quiet === true
   checkFlags(options, typed)
@@ -59,7 +60,7 @@ async function run(argument: string | undefined, options: OwnOptions): Promise<v
   const text = await readPrompt({ argument, file: options.file, stdin: process.stdin })
   using trace = options.trace === undefined ? undefined : openTrace(options.trace)
   using interrupt = listenForInterrupt()
-  await using engine = await openFromFlags(typed, { signal: interrupt.signal, speculative, quiet })
+  await using engine = await openFromFlags(typed, { signal: interrupt.signal, speculative, quiet, early })
   const reading = createProgress('reading the prompt', 'count')
   const request: GenerateRequest = {
     ...readRequestOptions(typed),

@@ -1,5 +1,5 @@
 /** Options of `combined`, apart from the method so that they can be read without loading it. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { lookupOptions } from './lookup.options.ts'
 import { modelOptions } from './model.options.ts'
 import { recyclingOptions } from './recycling.options.ts'

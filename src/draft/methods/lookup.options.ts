@@ -1,5 +1,5 @@
 /** Options of `lookup`, apart from the method so that they can be read without loading it. */
-import { z } from 'zod'
+import * as z from 'zod'
 
 export const lookupOptions = z.strictObject({
   method: z.literal('lookup'),

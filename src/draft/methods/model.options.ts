@@ -1,5 +1,5 @@
 /** Options of `model`, apart from the method so that they can be read without loading it. */
-import { z } from 'zod'
+import * as z from 'zod'
 
 export const modelOptions = z.strictObject({
   method: z.literal('model'),

@@ -1,5 +1,5 @@
 /** Options of `recycling`, apart from the method so that they can be read without loading it. */
-import { z } from 'zod'
+import * as z from 'zod'
 
 export const recyclingOptions = z.strictObject({
   method: z.literal('recycling'),

@@ -1,0 +1,13 @@
+/** Every row of the table of policies, with its defaults and with other options. */
+import { createPolicy, policies, type BudgetOptions, type PolicyName } from '../../src/policy/index.ts'
+import { testPolicy } from './policy.ts'
+
+const variants: readonly BudgetOptions[] = [
+  ...Object.keys(policies).map((policy) => ({ policy: policy as PolicyName })),
+  { policy: 'fixed', depth: 1, width: 1, nodes: 1 },
+  { policy: 'fixed', nodes: 0 },
+  { policy: 'goodput', maxNodes: 1, depth: 1, width: 1 },
+  { policy: 'goodput', margin: 0, explore: 1 },
+]
+
+for (const options of variants) testPolicy(JSON.stringify(options), (memory) => createPolicy(options, memory))
