@@ -2,11 +2,11 @@
  * Measures what a target pass costs on this machine by rows and context, in at most a second, and remembers it with
  * the identity of all that it depends on. Budgets read prices; while the engine runs, real passes correct them.
  */
-import { createHash, randomUUID } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { throwIfAborted } from '../util/errors.ts'
+import { readNote, writeNote } from '../util/notes.ts'
 import type { PricedModel, Sequence } from '../model/index.ts'
 import type { CostSample } from '../policy/index.ts'
 
@@ -70,26 +70,14 @@ export async function measureCosts(
 
 /** The remembered price list, or undefined when there is none (or none that can be read). */
 export function readCosts(cacheDir: string, identity: CostIdentity): CostSample[] | undefined {
-  try {
-    const parsed: unknown = JSON.parse(readFileSync(costFile(cacheDir, identity), 'utf8'))
-    const samples = (parsed as { samples?: unknown }).samples
-    return Array.isArray(samples) && samples.length > 1 && samples.every(isSample) ? samples : undefined
-  } catch {
-    return undefined // never measured, or torn: measuring again is cheap
-  }
+  const note = readNote(join(cacheDir, 'costs'), costKey(identity)) as { samples?: unknown } | null | undefined
+  const samples = note?.samples
+  return Array.isArray(samples) && samples.length > 1 && samples.every(isSample) ? samples : undefined
 }
 
-/** Remembers a price list; a cache folder that cannot be written only costs the next start its second. */
+/** Remembers a price list. */
 export function writeCosts(cacheDir: string, identity: CostIdentity, samples: readonly CostSample[]): void {
-  const file = costFile(cacheDir, identity)
-  try {
-    mkdirSync(join(file, '..'), { recursive: true })
-    const temporary = `${file}.${randomUUID()}`
-    writeFileSync(temporary, `${JSON.stringify({ identity, cpu: cpuName(), samples }, null, 1)}\n`)
-    renameSync(temporary, file)
-  } catch {
-    return
-  }
+  writeNote(join(cacheDir, 'costs'), costKey(identity), { identity, cpu: cpuName(), samples })
 }
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -114,9 +102,9 @@ function expectedMs(known: ReadonlyMap<string, CostSample>, rows: number): numbe
   return largest ? (largest.ms * rows) / largest.rows : 0
 }
 
-function costFile(cacheDir: string, identity: CostIdentity): string {
+function costKey(identity: CostIdentity): string {
   const hash = createHash('sha256').update(JSON.stringify([identity, cpuName(), ROWS, SHORT_CONTEXT, LONG_CONTEXT]))
-  return join(cacheDir, 'costs', `${hash.digest('hex').slice(0, 24)}.json`)
+  return hash.digest('hex').slice(0, 24)
 }
 
 function cpuName(): string {

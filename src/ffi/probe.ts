@@ -4,11 +4,12 @@
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { arch, cpus } from 'node:os'
 import { join } from 'node:path'
 import { NativeError } from '../util/errors.ts'
+import { readNote, writeNote } from '../util/notes.ts'
 
 export interface ProbeReport {
   readonly ggmlVersion: string
@@ -22,11 +23,12 @@ export interface ProbeReport {
 
 /** Probes the libraries in `dir`, or returns the remembered answer from `cacheDir`. Throws `library-broken`. */
 export function probeLibraries(dir: string, cacheDir: string): ProbeReport {
-  const file = join(cacheDir, 'probes', `${identityOf(dir)}.json`)
-  const known = readReport(file)
+  const folder = join(cacheDir, 'probes')
+  const key = identityOf(dir)
+  const known = readNote(folder, key) as ProbeReport | undefined
   if (known) return known
   const report = probeInChild(dir)
-  remember(file, report)
+  writeNote(folder, key, report)
   return report
 }
 
@@ -111,25 +113,4 @@ function identityOf(dir: string): string {
     hash.update(`${name} ${size} ${mtimeMs}\n`)
   }
   return hash.digest('hex').slice(0, 24)
-}
-
-function readReport(file: string): ProbeReport | undefined {
-  if (!existsSync(file)) return undefined
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as ProbeReport
-  } catch {
-    return undefined // a torn file is as good as none: the probe runs again and replaces it
-  }
-}
-
-/** A cache folder that cannot be written only costs the next start a probe. */
-function remember(file: string, report: ProbeReport): void {
-  try {
-    mkdirSync(join(file, '..'), { recursive: true })
-    const temporary = `${file}.${process.pid}`
-    writeFileSync(temporary, JSON.stringify(report))
-    renameSync(temporary, file)
-  } catch {
-    return
-  }
 }

@@ -3,9 +3,8 @@
  * dear, many when they are good and cheap. After SmartSpec ("Optimizing Speculative Decoding for Serving Large Language
  * Models Using Goodput", arXiv 2406.14066), for trees and for one user; docs/methods/goodput.md explains the differences.
  *
- * All prices are in plain passes. At a rate of `lead` tokens per plain pass, n nodes are worth
- * gain(n) - lead * (price(n) - 1) tokens more than none: the round that maximises this maximises the long-run rate.
- * It decides budgets only: growing and pruning are the drafter's work, timing is the engine's.
+ * All prices are in plain passes. It decides budgets only: growing and pruning are the drafter's work, timing is the
+ * engine's.
  */
 import * as z from 'zod'
 import { assert } from '../util/assert.ts'
@@ -47,14 +46,13 @@ export const goodput = {
 
 // ---------------------------------------------------------------------------------------------------------------
 
-/** Rounds that the running rate remembers, and plain rounds that it starts with. */
-const LEAD_MEMORY = 50
-const LEAD_START = 10
 /**
- * A plain pass is timed at least every so many rounds, times the square of the lead: the price list cannot tell by wide
- * passes alone whether the machine is slow or rows are dear. Costs at most half a per cent.
+ * A plain pass is timed at least every so many rounds, times the mean of tokens per round: the price list cannot tell by
+ * wide passes alone whether the machine is slow or rows are dear. Costs less than one per cent.
  */
 const PLAIN_EVERY = 32
+/** Rounds that the mean of tokens per round remembers. */
+const MEMORY = 50
 
 /** What is known of the round in work. */
 interface Round {
@@ -64,9 +62,19 @@ interface Round {
   tree: TokenTree | undefined
   /** Levels grown one by one; 0 for trees that come in one piece. */
   levels: number
-  /** Tokens that the choice promises over plain decoding, draft not counted. */
-  gain: number
+  choice: Choice
 }
+
+/** A number of nodes to verify. */
+interface Choice {
+  readonly nodes: number
+  /** Expected tokens of the round. */
+  readonly tokens: number
+  /** Of the target pass. */
+  readonly price: number
+}
+
+const PLAIN: Choice = { nodes: 0, tokens: 1, price: 1 }
 
 /** A tree that still foretells the text: the text has reached `node`. */
 interface Walk {
@@ -83,9 +91,7 @@ class Goodput implements BudgetPolicy {
   #walks: readonly Walk[] = []
   #round: Round | undefined
   #draftedRounds = 0
-  /** Tokens emitted, and plain passes that they cost; old rounds fade. */
-  #tokens = LEAD_START
-  #spent = LEAD_START
+  #tokensPerRound = 1
 
   constructor(options: GoodputOptions, memory: PolicyMemory) {
     this.#options = options
@@ -98,7 +104,7 @@ class Goodput implements BudgetPolicy {
     const { depth, width, maxNodes } = this.#options
     const most = { depth: Math.min(depth, context.room), width, nodes: Math.min(maxNodes, context.room) }
     const drafted = most.nodes > 0 && !this.#mustTimePlain() && this.#gate.open()
-    this.#round = { prices: roundPrices(context), drafted, tree: undefined, levels: 0, gain: 0 }
+    this.#round = { prices: roundPrices(context), drafted, tree: undefined, levels: 0, choice: PLAIN }
     this.#acceptance.refresh()
     return drafted ? most : NO_DRAFT
   }
@@ -110,10 +116,12 @@ class Goodput implements BudgetPolicy {
     if (tree.size >= (round.tree?.size ?? 0)) round.tree = tree
     if (frontier.length > 0 || round.levels > 0) round.levels = level.depth
     const probs = this.#acceptance.pathProbs(tree)
+    const spent = this.#draftPrice(round)
+    const choice = this.#choose(tree, probs, round.prices, spent, budget.nodes)
+    const rate = Math.max(1, choice.tokens / (choice.price + spent))
     const mayGrow = frontier.length > 0 && level.depth < budget.depth
-    if (mayGrow && this.#nextLevelPays(level, probs, round, budget)) return budget
-    const choice = this.#choose(tree, probs, round.prices, budget.nodes)
-    round.gain = choice.gain
+    if (mayGrow && this.#nextLevelPays(level, probs, round.prices, rate, budget)) return budget
+    round.choice = choice
     return { ...budget, depth: Math.min(budget.depth, level.depth), nodes: choice.nodes }
   }
 
@@ -123,49 +131,44 @@ class Goodput implements BudgetPolicy {
     this.#round = undefined
     const emitted = [...outcome.accepted.map((node) => outcome.tree.tokens[node] as TokenId), outcome.next]
     this.#learnAcceptance(round.tree ?? outcome.tree, emitted)
-    const draftPrice = round.drafted ? this.#learnDraftPrice(round, outcome) : 0
+    if (round.drafted) this.#learnDraftPrice(round, outcome)
     this.#memory.roundsSincePlain = outcome.tree.size === 1 ? 0 : this.#memory.roundsSincePlain + 1
-    const keep = 1 - 1 / LEAD_MEMORY
-    this.#tokens = this.#tokens * keep + emitted.length
-    this.#spent = this.#spent * keep + round.prices.of(outcome.tree.size - 1) + draftPrice
+    this.#tokensPerRound += (emitted.length - this.#tokensPerRound) / MEMORY
   }
 
   // --- decisions ---
 
-  /** Tokens per plain pass of late; plain decoding makes 1, and is always there to fall back on. */
-  get #lead(): number {
-    return Math.max(1, this.#tokens / this.#spent)
+  #mustTimePlain(): boolean {
+    return this.#memory.roundsSincePlain >= PLAIN_EVERY * this.#tokensPerRound
   }
 
-  #mustTimePlain(): boolean {
-    return this.#memory.roundsSincePlain >= PLAIN_EVERY * this.#lead ** 2
+  /** What drafting so far has cost, in plain passes: the measured mean of whole drafts, or of the levels grown. */
+  #draftPrice({ prices, levels }: Round): number {
+    const ms = levels > 0 ? levels * (this.#memory.levelMs ?? 0) : (this.#memory.draftMs ?? 0)
+    return ms / prices.plainMs
   }
 
   /**
-   * The node count with the highest worth; all candidates are looked at, for prices may have dips. A token is worth the
-   * time that it would take otherwise. Likely drafts that are left out now can be had in the next round at the rate of
-   * the best choice here; other tokens at the running rate. So the better of both rates is the price of time.
+   * The number of nodes with the most expected tokens per time, drafting included; none unless drafts promise the margin.
+   * All candidates are looked at: prices may have dips.
    */
-  #choose(tree: TokenTree, probs: Float64Array, prices: RoundPrices, limit: number): { nodes: number; gain: number } {
+  #choose(tree: TokenTree, probs: Float64Array, prices: RoundPrices, spent: number, limit: number): Choice {
     const order = bestNodes(tree, limit)
-    const none = { nodes: 0, tokens: 0, price: 1 }
-    const options = [none]
-    let tokens = 0
+    const rate = ({ tokens, price }: Choice): number => tokens / (price + spent)
+    let best = PLAIN
+    let tokens = 1
     let summed = 0
     for (const nodes of prices.candidates(order.length)) {
       while (summed < nodes) tokens += probs[order[summed++] as NodeId] as number
-      options.push({ nodes, tokens, price: prices.of(nodes) })
+      const option = { nodes, tokens, price: prices.of(nodes) }
+      if (rate(option) > rate(best)) best = option
     }
-    const rate = Math.max(this.#lead, ...options.map((option) => (1 + option.tokens) / option.price))
-    const gain = (option: typeof none): number => option.tokens - rate * (option.price - 1)
-    const best = options.reduce((a, b) => (gain(b) > gain(a) ? b : a))
-    if (gain(best) <= this.#options.margin * rate * best.price) return { nodes: 0, gain: 0 }
-    return { nodes: best.nodes, gain: gain(best) }
+    return rate(best) > (1 + this.#options.margin) * rate(PLAIN) ? best : PLAIN
   }
 
-  /** Are the children of the frontier worth more than their level costs to draft and their rows cost to verify? */
-  #nextLevelPays(level: LevelReport, probs: Float64Array, { prices }: Round, budget: Budget): boolean {
-    const rowPrice = (this.#lead * (prices.of(budget.nodes) - 1)) / budget.nodes
+  /** Do the children of the frontier bring more than their level costs to draft and their rows cost to verify, at `rate`? */
+  #nextLevelPays(level: LevelReport, probs: Float64Array, prices: RoundPrices, rate: number, budget: Budget): boolean {
+    const rowPrice = (rate * (prices.of(budget.nodes) - 1)) / budget.nodes
     const typical = typicalBestChild(level.tree, probs)
     let gain = 0
     for (const node of level.frontier) {
@@ -174,7 +177,7 @@ class Goodput implements BudgetPolicy {
       const child = known === undefined ? typical : this.#acceptance.calibrate(known, level.depth + 1, source)
       gain += Math.max(0, (probs[node] as number) * child - rowPrice)
     }
-    return gain > (this.#lead * (this.#memory.levelMs ?? 0)) / prices.plainMs
+    return gain > (rate * (this.#memory.levelMs ?? 0)) / prices.plainMs
   }
 
   // --- learning ---
@@ -185,17 +188,19 @@ class Goodput implements BudgetPolicy {
       .filter(({ tree, node }) => node > 0 && tree.children(node).length > 0)
   }
 
-  /** Returns the price of this round's draft in plain passes. A session's first draft reads the prompt and is left out. */
-  #learnDraftPrice(round: Round, { draftMs }: RoundOutcome): number {
+  /** A session's first draft reads the prompt and teaches no price. */
+  #learnDraftPrice(round: Round, { draftMs }: RoundOutcome): void {
     const memory = this.#memory
     if (this.#draftedRounds++ > 0) {
       memory.draftMs = meanTime(memory.draftMs, draftMs)
       if (round.levels > 0) memory.levelMs = meanTime(memory.levelMs, draftMs / round.levels)
     }
+    const { tokens, price } = round.choice
     const typical = memory.draftMs ?? 0
-    const price = Math.min(draftMs, 2 * typical) / round.prices.plainMs
-    this.#gate.report(round.gain - this.#lead * price, typical / round.prices.plainMs)
-    return price
+    this.#gate.report(
+      tokens - price - Math.min(draftMs, 2 * typical) / round.prices.plainMs,
+      typical / round.prices.plainMs,
+    )
   }
 }
 

@@ -3,12 +3,20 @@
  * that our architectures use. Loading runs on another thread, so that weights can be read meanwhile.
  */
 import { createHash } from 'node:crypto'
+import { join } from 'node:path'
 import { countHandle, isNull, loadGgml, type LlamaFunctions, type LlamaModelPtr, type VocabPtr } from '../ffi/index.ts'
 import { loadGguf, type GgufModel, type Metadata } from '../gguf/index.ts'
 import type { TokenId } from '../tree/index.ts'
+import { readEnvironment } from '../util/env.ts'
 import { DisposedError, ModelFileError, UsageError } from '../util/errors.ts'
+import { readNote, writeNote } from '../util/notes.ts'
 import type { TokenizeOptions, Tokenizer } from './types.ts'
 import { checkVocabulary, splitsRecursively } from './vocabulary.ts'
+
+/** The check reads every token once; a vocabulary that passed it is not checked at every start. Change with the checks. */
+const CHECKED = 'good by checks 1'
+/** Tokens; the check of fewer takes no time. */
+const WORTH_A_NOTE = 10_000
 
 /**
  * Loads the vocabulary of a model given by its path or its plain data.
@@ -16,7 +24,9 @@ import { checkVocabulary, splitsRecursively } from './vocabulary.ts'
  */
 export async function loadTokenizer(file: string | GgufModel): Promise<Tokenizer> {
   const model = typeof file === 'string' ? loadGguf(file) : file
-  checkVocabulary(model)
+  const folder = join(readEnvironment().cacheDir, 'vocabularies')
+  const isKnown = readNote(folder, model.fingerprint) === CHECKED
+  if (!isKnown) checkVocabulary(model)
   const path = model.files[0]?.path ?? ''
   const llama = loadGgml().llama()
   const params = { ...llama.llama_model_default_params(), vocab_only: true, n_gpu_layers: 0 }
@@ -33,6 +43,8 @@ export async function loadTokenizer(file: string | GgufModel): Promise<Tokenizer
       `${path}: expected a vocabulary that libllama reads, it refused this one (pre-tokenizer ${JSON.stringify(pre)}); use another model`,
     )
   }
+  const tokenCount = model.metadata.arrayLength('tokenizer.ggml.tokens') ?? 0
+  if (!isKnown && tokenCount >= WORTH_A_NOTE) writeNote(folder, model.fingerprint, CHECKED)
   return new LlamaTokenizer(llama, pointer, model.metadata)
 }
 

@@ -8,7 +8,7 @@ export const recyclingOptions = z.strictObject({
     .int()
     .min(0)
     .max(1024)
-    .default(32)
+    .default(8)
     .describe('Most rows of a prompt whose logits are computed to fill the table.'),
 })
 
