@@ -1,0 +1,126 @@
+/** Requests side by side, turns of a conversation, ends of all kinds: the same tokens as one request alone. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { liveHandles } from '../../src/ffi/index.ts'
+import { openEngine, type Engine, type GenerateRequest } from '../../src/engine/index.ts'
+
+const speculative = { drafter: { method: 'combined' }, budget: { policy: 'fixed', nodes: 6 } } as const
+const requests = ['one two one two', 'red blue red blue red', 'a b c a b c'].map((prompt, index): GenerateRequest => ({
+  prompt,
+  maxTokens: 40,
+  ignoreEos: true,
+  temperature: index % 2,
+  seed: 7,
+}))
+
+let cacheDir: string
+let alone: number[][]
+const open = (sequences: number): Promise<Engine> =>
+  openEngine(inject('tinyModelPath'), { threads: 1, cacheDir, sequences, speculative })
+beforeAll(async () => {
+  cacheDir = await mkdtemp(join(tmpdir(), 'heterospec-requests-'))
+  await using engine = await open(1)
+  alone = []
+  for (const request of requests) alone.push([...(await engine.complete({ ...request, speculative: 'off' })).tokens])
+})
+afterAll(async () => {
+  await rm(cacheDir, { recursive: true })
+  expect(liveHandles()).toEqual({})
+})
+
+describe('requests', () => {
+  it('do not notice each other', async () => {
+    await using engine = await open(3)
+    const results = await Promise.all(requests.map((request) => engine.complete(request)))
+    expect(results.map(({ tokens }) => [...tokens])).toEqual(alone)
+  })
+
+  it('beyond the number of sequences wait their turn', async () => {
+    await using engine = await open(1)
+    const results = await Promise.all([...requests, ...requests].map((request) => engine.complete(request)))
+    expect(results.map(({ tokens }) => [...tokens])).toEqual([...alone, ...alone])
+  })
+
+  it('reuse the cache of an earlier one, with the same tokens', async () => {
+    await using engine = await open(1)
+    const request = requests[0] as GenerateRequest
+    const fresh = await engine.complete(request)
+    const again = await engine.complete(request)
+    const unshared = await engine.complete({ ...request, cachePrompt: false })
+    expect(fresh.timings.cache_n).toBe(0)
+    expect(again.timings.cache_n).toBeGreaterThan(0)
+    expect(unshared.timings.cache_n).toBe(0)
+    expect(again.tokens).toEqual(fresh.tokens)
+    expect(unshared.tokens).toEqual(fresh.tokens)
+  })
+
+  it('that are aborted end as such, keep what they have, and leave the engine whole', async () => {
+    await using engine = await open(1)
+    const controller = new AbortController()
+    const tokens: number[] = []
+    let reason: string | undefined
+    const request = requests[0] as GenerateRequest
+    for await (const event of engine.generate({ ...request, maxTokens: 1000, signal: controller.signal })) {
+      if (event.type === 'text') tokens.push(...event.tokens)
+      if (tokens.length > 10) controller.abort()
+      if (event.type === 'done') reason = event.finishReason
+    }
+    expect(reason).toBe('aborted')
+    const whole = alone[0] as number[]
+    expect(tokens.slice(0, 10)).toEqual(whole.slice(0, 10))
+    expect([...(await engine.complete(request)).tokens]).toEqual(whole)
+  })
+
+  it('that run when the engine is disposed end as aborted', async () => {
+    const engine = await open(1)
+    const running = engine.complete({ ...(requests[0] as GenerateRequest), maxTokens: 2000 })
+    await engine[Symbol.asyncDispose]()
+    expect((await running).finishReason).toBe('aborted')
+    await expect(engine.complete(requests[0] as GenerateRequest)).rejects.toMatchObject({ code: 'disposed' })
+  })
+
+  it('of no tokens read the prompt and say nothing; a full context ends with "length"', async () => {
+    await using engine = await openEngine(inject('tinyModelPath'), { threads: 1, cacheDir, context: 32, speculative })
+    const none = await engine.complete({ prompt: 'one two', maxTokens: 0 })
+    expect(none).toMatchObject({ text: '', tokens: [], finishReason: 'length' })
+    const exact = Int32Array.from({ length: 32 }, (_, index) => 10 + index)
+    const full = await engine.complete({ prompt: exact, ignoreEos: true })
+    expect(full.finishReason).toBe('length')
+    expect(full.tokens.length).toBe(1)
+    const long = engine.complete({ prompt: Int32Array.from({ length: 33 }, () => 10) })
+    await expect(long).rejects.toThrow(/^expected a prompt of at most 32 tokens/)
+    const fits = await engine.complete({ prompt: exact.subarray(0, 20), ignoreEos: true })
+    expect(fits).toMatchObject({ finishReason: 'length' })
+    expect(fits.tokens.length).toBe(13)
+  })
+
+  it('with a name that nobody knows are refused', async () => {
+    await using engine = await open(1)
+    const wrong = { prompt: 'one', maxToken: 3 } as unknown as GenerateRequest
+    await expect(engine.complete(wrong)).rejects.toThrow(/maxToken/)
+    await expect(engine.complete({ prompt: '' })).rejects.toMatchObject({ code: 'bad-prompt' })
+    await expect(engine.complete({ prompt: Int32Array.of(5000) })).rejects.toThrow(/token ids from 0/)
+    await expect(engine.complete({ prompt: 'one', maxTokens: -1 })).rejects.toMatchObject({ code: 'bad-option' })
+  })
+})
+
+describe('a draft model', () => {
+  it('of another vocabulary is refused with the reason', async () => {
+    const drafter = { method: 'model', path: inject('modelPath') } as const
+    const opening = openEngine(inject('tinyModelPath'), { threads: 1, cacheDir, speculative: { drafter } })
+    await expect(opening).rejects.toMatchObject({ code: 'drafter-mismatch' })
+  })
+
+  it('that is the target itself is always right', async () => {
+    await using engine = await open(1)
+    const own = {
+      drafter: { method: 'model', path: inject('tinyModelPath') },
+      budget: { policy: 'fixed', depth: 4, width: 1, nodes: 4 },
+    } as const
+    const result = await engine.complete({ ...(requests[0] as GenerateRequest), speculative: own })
+    expect([...result.tokens]).toEqual(alone[0])
+    expect(result.speculation.tau).toBeGreaterThan(4)
+  })
+})
