@@ -9,7 +9,7 @@ import type { Backend } from '../tensor/index.ts'
 import { chainTree, type NodeId, type Scores } from '../tree/index.ts'
 import type { ForwardGraph } from './forward.ts'
 import { GraphCache } from './graph-cache.ts'
-import { layOutPass, type PassItem, type PassLayout } from './pass.ts'
+import { layOutPass, SLOT_STEP, type PassItem, type PassLayout } from './pass.ts'
 import { CacheSequence, SLACK_ROWS } from './sequence.ts'
 import type { ModelConfig } from './config.ts'
 import type { RowPadding } from './invariance.ts'
@@ -100,6 +100,12 @@ export class GraphModel implements PricedModel {
       batch.forEach((item, index) => defined(sequences[index]).noteScored(item.tree, defined(items[index]).from))
       return this.#scores(items, layout, pass)
     })
+  }
+
+  /** Builds the graph of a plain step, while whoever loads the model still waits for its tokenizer. */
+  prepareStep(): void {
+    const rows = this.#parts.rowPadding.multiple
+    this.#graphs.get({ rows, slots: Math.min(SLOT_STEP, this.#parts.cache.settings.slots), outputs: rows })
   }
 
   async timePass(sequence: Sequence, rows: number, context: number): Promise<number> {

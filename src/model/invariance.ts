@@ -3,6 +3,11 @@
  * version, so this is measured on the model's own weights at load time and never assumed. The answer is the number that
  * row counts must be padded to, so that a tree node's logits are bit for bit those of plain decoding.
  */
+import { createHash } from 'node:crypto'
+import { cpus } from 'node:os'
+import { join } from 'node:path'
+import { readEnvironment } from '../util/env.ts'
+import { readNote, writeNote } from '../util/notes.ts'
 import { Graph, TYPE, type Backend, type Tensor } from '../tensor/index.ts'
 import type { Weights } from './weights.ts'
 import type { ModelConfig } from './config.ts'
@@ -19,11 +24,40 @@ const PADDINGS = [1, 2, 4, 8, 16]
 /** Row counts that cover the kernels' small, tiled and remainder cases. */
 const ROW_COUNTS = [1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20, 24, 32, 48, 64]
 const MOST_ROWS = 64
+/** Tokens in the vocabulary; toy models are not worth a file. */
+const WORTH_A_NOTE = 10_000
 /** Enough columns for every tile width; more would only repeat them. */
 const PROBE_COLUMNS = 128
 
-/** The smallest padding under which every product of this model treats its rows alike. Takes a few milliseconds. */
-export async function measureRowPadding(backend: Backend, weights: Weights, config: ModelConfig): Promise<RowPadding> {
+/**
+ * The smallest padding under which every product of this model treats its rows alike, as measured now or at an earlier
+ * start with the same weights, library and CPU. Measuring takes some milliseconds.
+ */
+export async function findRowPadding(
+  backend: Backend,
+  weights: Weights,
+  config: ModelConfig,
+  fingerprint: string,
+): Promise<RowPadding> {
+  const folder = join(readEnvironment().cacheDir, 'paddings')
+  const { probe } = backend.ggml
+  const identity = [fingerprint, probe.ggmlCommit, probe.cpuLibrary, cpus()[0]?.model, backend.device.name, ROW_COUNTS]
+  const key = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 24)
+  const known = readNote(folder, key)
+  if (isRowPadding(known)) return known
+  const measured = await measureRowPadding(backend, weights, config)
+  if (config.vocabSize >= WORTH_A_NOTE) writeNote(folder, key, measured)
+  return measured
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+function isRowPadding(note: unknown): note is RowPadding {
+  const padding = note as RowPadding | null | undefined
+  return PADDINGS.includes(padding?.multiple ?? 0) && typeof padding?.exact === 'boolean'
+}
+
+async function measureRowPadding(backend: Backend, weights: Weights, config: ModelConfig): Promise<RowPadding> {
   let needed = 1
   const results = await backend.exclusive(() => probeRows(backend, distinctMatrices(weights, config)))
   for (const rows of results) {
@@ -33,8 +67,6 @@ export async function measureRowPadding(backend: Backend, weights: Weights, conf
   }
   return { multiple: needed, exact: true }
 }
-
-// ---------------------------------------------------------------------------------------------------------------
 
 interface Sample {
   readonly tensor: Tensor

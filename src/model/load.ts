@@ -5,7 +5,7 @@ import { loadGguf, type GgufModel } from '../gguf/index.ts'
 import { openBackend, TYPE, type Backend } from '../tensor/index.ts'
 import { readConfig, type ModelConfig } from './config.ts'
 import { GraphModel } from './graph-model.ts'
-import { measureRowPadding } from './invariance.ts'
+import { findRowPadding } from './invariance.ts'
 import { SLACK_ROWS } from './sequence.ts'
 import type { ModelSpec } from './types.ts'
 import { Weights, type LoadWeightsOptions } from './weights.ts'
@@ -55,9 +55,9 @@ export async function loadModel(file: string | GgufModel, options: LoadModelOpti
       { layerCount: config.layerCount, keyWidth: kvWidth, valueWidth: kvWidth, type: kvType, slots },
       { moveOnDevice: options.moveOnDevice ?? false },
     )
-    const rowPadding = await measureRowPadding(backend, weights, config)
+    const rowPadding = await findRowPadding(backend, weights, config, gguf.fingerprint)
     const spec = describe(gguf, config, weights, cache.bytes / slots)
-    return new GraphModel({
+    const model = new GraphModel({
       backend,
       ownsBackend,
       config,
@@ -68,6 +68,8 @@ export async function loadModel(file: string | GgufModel, options: LoadModelOpti
       taps: options.taps ?? [],
       rowPadding,
     })
+    model.prepareStep()
+    return model
   } catch (error) {
     cache?.[Symbol.dispose]()
     weights?.[Symbol.dispose]()

@@ -36,7 +36,7 @@ const HIDDEN = 0xfc00
 const VISIBLE = 0
 
 /** Slots are covered in steps, so that passes of a growing text share a graph; hidden slots cost nothing. */
-const SLOT_STEP = 256
+export const SLOT_STEP = 256
 /** Few prompt rows wanted now, a few more in the next chunk: counts are rounded up so that they share a graph. */
 const OUTPUT_STEP = 8
 
