@@ -24,7 +24,7 @@ const question = 'What is the capital of France?'
 const rendered = `<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n<|im_start|>user\n${question}<|im_end|>\n<|im_start|>assistant\n`
 const theirs = [program, libraries, options.modelPath, rendered, String(options.threads)]
 const ours = [
-  ...[process.execPath, new URL('../bin/heterospec.js', import.meta.url).pathname, 'run', question],
+  ...[process.execPath, new URL('../bin/heterospec.cjs', import.meta.url).pathname, 'run', question],
   ...['--model', options.modelPath, '--threads', String(options.threads), '--max-tokens', '2'],
 ]
 const ratios: number[] = []

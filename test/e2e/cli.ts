@@ -83,7 +83,7 @@ export function lastLine(stdout: string): unknown {
 // ---------------------------------------------------------------------------------------------------------------
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const entry = freshBuild() ? [join(root, 'bin/heterospec.js')] : ['--import', 'tsx', join(root, 'src/cli/start.ts')]
+const entry = freshBuild() ? [join(root, 'bin/heterospec.cjs')] : ['--import', 'tsx', join(root, 'src/cli/start.ts')]
 
 function freshBuild(): boolean {
   const built = join(root, 'dist/bin/start.js')

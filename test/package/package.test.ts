@@ -60,7 +60,7 @@ describe('the packed package', () => {
         'LICENSE',
         'README.md',
         'CHANGELOG.md',
-        'bin/heterospec.js',
+        'bin/heterospec.cjs',
         'dist/index.js',
         'dist/index.d.ts',
       ]),
