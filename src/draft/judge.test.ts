@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { createTree } from '../tree/index.ts'
-import { emittedTokens, judgeTree } from './judge.ts'
+import { createTree, emittedTokens } from '../tree/index.ts'
+import { judgeTree } from './judge.ts'
 
 describe('judging a tree by what was emitted', () => {
   const tree = createTree(1)

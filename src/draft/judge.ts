@@ -2,11 +2,13 @@
  * Learning from what the target emitted. Along the emitted text every guess that a drafter made has a verdict, also the
  * guesses that the budget pruned before they were scored: a drafter learns from its whole tree, not from the scored part.
  */
-import type { NodeId, RoundOutcome, TokenId, TokenTree } from '../tree/index.ts'
+import { emittedTokens, type NodeId, type RoundOutcome, type TokenId, type TokenTree } from '../tree/index.ts'
+import type { Growth } from './best-first.ts'
+import type { AcceptanceRates } from './rates.ts'
 
-/** Tokens that the round added to the text, in order: the accepted path, then the target's own. */
-export function emittedTokens(outcome: RoundOutcome): TokenId[] {
-  return [...outcome.accepted.map((node) => outcome.tree.tokens[node] as TokenId), outcome.next]
+/** Counts what came true of a grown tree, by the mark of each node. */
+export function judgeGrowth({ tree, marks }: Growth, outcome: RoundOutcome, rates: AcceptanceRates): void {
+  judgeTree(tree, emittedTokens(outcome), (node, right) => rates.observe(marks[node] as number, right))
 }
 
 /**

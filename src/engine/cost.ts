@@ -3,12 +3,12 @@
  * the identity of all that it depends on. Budgets read prices; while the engine runs, real passes correct them.
  */
 import { createHash } from 'node:crypto'
-import { cpus } from 'node:os'
 import { join } from 'node:path'
+import { cpuName } from '../util/env.ts'
 import { throwIfAborted } from '../util/errors.ts'
 import { readNote, writeNote } from '../util/notes.ts'
 import type { PricedModel, Sequence } from '../model/index.ts'
-import type { CostSample } from '../policy/index.ts'
+import { costSamples, type CostSample } from '../policy/index.ts'
 
 export interface CostIdentity {
   readonly model: string
@@ -71,8 +71,8 @@ export async function measureCosts(
 /** The remembered price list, or undefined when there is none (or none that can be read). */
 export function readCosts(cacheDir: string, identity: CostIdentity): CostSample[] | undefined {
   const note = readNote(join(cacheDir, 'costs'), costKey(identity)) as { samples?: unknown } | null | undefined
-  const samples = note?.samples
-  return Array.isArray(samples) && samples.length > 1 && samples.every(isSample) ? samples : undefined
+  const samples = costSamples.safeParse(note?.samples)
+  return samples.success && samples.data.length > 1 ? samples.data : undefined
 }
 
 /** Remembers a price list. */
@@ -105,19 +105,4 @@ function expectedMs(known: ReadonlyMap<string, CostSample>, rows: number): numbe
 function costKey(identity: CostIdentity): string {
   const hash = createHash('sha256').update(JSON.stringify([identity, cpuName(), ROWS, SHORT_CONTEXT, LONG_CONTEXT]))
   return hash.digest('hex').slice(0, 24)
-}
-
-function cpuName(): string {
-  return cpus()[0]?.model ?? 'unknown'
-}
-
-function isSample(value: unknown): value is CostSample {
-  const sample = value as CostSample | null
-  return (
-    typeof sample?.rows === 'number' &&
-    typeof sample.context === 'number' &&
-    typeof sample.ms === 'number' &&
-    sample.rows >= 1 &&
-    sample.ms > 0
-  )
 }

@@ -16,7 +16,7 @@ import type { DraftSession } from '../draft/index.ts'
 import type { Sequence, TargetModel } from '../model/index.ts'
 import type { BudgetPolicy, RoundContext } from '../policy/index.ts'
 import type { Sampler } from '../sample/index.ts'
-import type { Proposal, RoundOutcome, TokenId } from '../tree/index.ts'
+import { emittedTokens, type Proposal, type RoundOutcome, type TokenId } from '../tree/index.ts'
 import type { Verdict, Verifier } from '../verify/index.ts'
 import { traceRound } from './trace.ts'
 import type { RoundTrace } from './types.ts'
@@ -74,7 +74,7 @@ export async function decodeRound<P extends Proposal>(
   state.policy.observe(outcome)
   context.cost.observe(tree.size, context.context, outcome.verifyMs)
 
-  const path = [...verdict.accepted.map((node) => tree.tokens[node] as TokenId), verdict.next]
+  const path = emittedTokens(outcome)
   const emitted = path.slice(0, state.append(path, verdict))
   return traceRound({ round: context.round, budget, outcome, emitted, hostMs: clock() - scored })
 }

@@ -6,8 +6,9 @@ import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { readdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { arch, cpus } from 'node:os'
+import { arch } from 'node:os'
 import { join } from 'node:path'
+import { cpuName } from '../util/env.ts'
 import { NativeError } from '../util/errors.ts'
 import { readNote, writeNote } from '../util/notes.ts'
 
@@ -107,7 +108,7 @@ const advice = 'reinstall the package @node-llama-cpp/<platform>, or name a good
 
 function identityOf(dir: string): string {
   const hash = createHash('sha256')
-  hash.update(`${dir} ${arch()} ${cpus()[0]?.model ?? ''} ${process.version}`)
+  hash.update(`${dir} ${arch()} ${cpuName()} ${process.version}`)
   for (const name of readdirSync(dir).sort()) {
     const { size, mtimeMs } = statSync(join(dir, name))
     hash.update(`${name} ${size} ${mtimeMs}\n`)

@@ -4,9 +4,8 @@
  * row counts must be padded to, so that a tree node's logits are bit for bit those of plain decoding.
  */
 import { createHash } from 'node:crypto'
-import { cpus } from 'node:os'
 import { join } from 'node:path'
-import { readEnvironment } from '../util/env.ts'
+import { cpuName, readEnvironment } from '../util/env.ts'
 import { readNote, writeNote } from '../util/notes.ts'
 import { Graph, TYPE, type Backend, type Tensor } from '../tensor/index.ts'
 import type { Weights } from './weights.ts'
@@ -41,7 +40,7 @@ export async function findRowPadding(
 ): Promise<RowPadding> {
   const folder = join(readEnvironment().cacheDir, 'paddings')
   const { probe } = backend.ggml
-  const identity = [fingerprint, probe.ggmlCommit, probe.cpuLibrary, cpus()[0]?.model, backend.device.name, ROW_COUNTS]
+  const identity = [fingerprint, probe.ggmlCommit, probe.cpuLibrary, cpuName(), backend.device.name, ROW_COUNTS]
   const key = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 24)
   const known = readNote(folder, key)
   if (isRowPadding(known)) return known

@@ -8,7 +8,14 @@
  */
 import * as z from 'zod'
 import { assert } from '../util/assert.ts'
-import { bestNodes, type NodeId, type RoundOutcome, type TokenId, type TokenTree } from '../tree/index.ts'
+import {
+  bestNodes,
+  emittedTokens,
+  type NodeId,
+  type RoundOutcome,
+  type TokenId,
+  type TokenTree,
+} from '../tree/index.ts'
 import { Acceptance } from './acceptance.ts'
 import { DraftGate } from './draft-gate.ts'
 import { meanTime } from './memory.ts'
@@ -129,7 +136,7 @@ class Goodput implements BudgetPolicy {
     const round = this.#round
     if (round === undefined) return
     this.#round = undefined
-    const emitted = [...outcome.accepted.map((node) => outcome.tree.tokens[node] as TokenId), outcome.next]
+    const emitted = emittedTokens(outcome)
     this.#learnAcceptance(round.tree ?? outcome.tree, emitted)
     if (round.drafted) this.#learnDraftPrice(round, outcome)
     this.#memory.roundsSincePlain = outcome.tree.size === 1 ? 0 : this.#memory.roundsSincePlain + 1

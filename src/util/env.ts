@@ -1,5 +1,5 @@
 /** The only reader of environment variables and of the process's surroundings outside `cli/`. */
-import { homedir, platform } from 'node:os'
+import { cpus, homedir, platform } from 'node:os'
 import { join } from 'node:path'
 
 export interface Environment {
@@ -36,6 +36,11 @@ function filled(value: string | undefined): string | undefined {
 /** The environment for a child process: ours, with some variables set. */
 export function childEnvironment(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   return { ...process.env, ...extra }
+}
+
+/** The processor's own name: measurements of one are not valid on another. */
+export function cpuName(): string {
+  return cpus()[0]?.model ?? 'unknown'
 }
 
 /** Number of this process on this machine, for lock files. */

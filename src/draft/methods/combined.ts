@@ -6,7 +6,7 @@
 import { UsageError } from '../../util/errors.ts'
 import { growBestFirst, type Candidate, type Growth } from '../best-first.ts'
 import { bareRoot, finishTree, passivePolicy } from '../grow.ts'
-import { emittedTokens, judgeTree } from '../judge.ts'
+import { judgeGrowth } from '../judge.ts'
 import { AcceptanceRates } from '../rates.ts'
 import type { PromptRow } from '../../model/index.ts'
 import type { NodeId, Ranked, RoundOutcome, Scores, TokenId, TokenTree } from '../../tree/index.ts'
@@ -114,8 +114,7 @@ class CombinedSession implements DraftSession<Ranked> {
   observe(outcome: RoundOutcome, scores: Scores): void {
     for (const { session } of this.#sources) session.observe(outcome, scores)
     if (this.#growth === undefined) return
-    const { tree, marks } = this.#growth
-    judgeTree(tree, emittedTokens(outcome), (node, right) => this.#rates.observe(marks[node] as number, right))
+    judgeGrowth(this.#growth, outcome, this.#rates)
     this.#growth = undefined
   }
 

@@ -6,7 +6,7 @@
 import { UsageError } from '../../util/errors.ts'
 import { growBestFirst, type Candidate, type Growth } from '../best-first.ts'
 import { bareRoot, finishTree } from '../grow.ts'
-import { emittedTokens, judgeTree } from '../judge.ts'
+import { judgeGrowth } from '../judge.ts'
 import { NgramIndex } from '../ngram-index.ts'
 import { AcceptanceRates } from '../rates.ts'
 import type { Ranked, RoundOutcome, TokenId } from '../../tree/index.ts'
@@ -77,8 +77,7 @@ class LookupSession implements DraftSession<Ranked> {
 
   observe(outcome: RoundOutcome): void {
     if (this.#growth === undefined) return
-    const { tree, marks } = this.#growth
-    judgeTree(tree, emittedTokens(outcome), (node, right) => this.#rates.observe(marks[node] as number, right))
+    judgeGrowth(this.#growth, outcome, this.#rates)
     this.#growth = undefined
   }
 

@@ -6,8 +6,7 @@
 import { UsageError } from '../../util/errors.ts'
 import { bareRoot, growTree } from '../grow.ts'
 import { ModelReader, Turns } from '../model-reader.ts'
-import { emittedTokens } from '../judge.ts'
-import type { Ranked, RoundOutcome, TokenId } from '../../tree/index.ts'
+import { emittedTokens, type Ranked, type RoundOutcome, type TokenId } from '../../tree/index.ts'
 import type { Drafter, DraftParts, DraftRound, DraftSession } from '../types.ts'
 import { modelOptions, type ModelOptions } from './model.options.ts'
 

@@ -5,7 +5,7 @@
  */
 import { growBestFirst, type Candidate, type Growth } from '../best-first.ts'
 import { bareRoot, finishTree } from '../grow.ts'
-import { emittedTokens, judgeTree } from '../judge.ts'
+import { judgeGrowth } from '../judge.ts'
 import { AcceptanceRates } from '../rates.ts'
 import { SuccessorTable } from '../successor-table.ts'
 import type { PromptRow } from '../../model/index.ts'
@@ -78,8 +78,7 @@ class RecyclingSession implements DraftSession<Ranked> {
     for (const node of rowsToLearn(outcome))
       this.#table.update(outcome.tree.tokens[node] as TokenId, scores.logits(node))
     if (this.#growth === undefined) return
-    const { tree, marks } = this.#growth
-    judgeTree(tree, emittedTokens(outcome), (node, right) => this.#rates.observe(marks[node] as number, right))
+    judgeGrowth(this.#growth, outcome, this.#rates)
     this.#growth = undefined
   }
 
