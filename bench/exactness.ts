@@ -35,7 +35,7 @@ for (const [index, { text }] of prompts.entries()) {
       differences.set(key, (differences.get(key) ?? 0) + (differs ? 1 : 0))
       outputs.set(key, (outputs.get(key) ?? 0) + 1)
     }
-    if (sampling.temperature === 0) await compareWithLlama(engine.template?.render(prompt) ?? text, plain.tokens)
+    if (sampling.temperature === 0) compareWithLlama(engine.template?.render(prompt) ?? text, plain.tokens)
   }
   process.stderr.write(`\r${index + 1} of ${prompts.length} prompts`)
 }
@@ -57,15 +57,15 @@ console.log(
 process.exitCode = wrong > 0 || [...differences.values()].some((count) => count > 0) ? 1 : 0
 
 /** Our tokens are forced on libllama, so that one tie does not hide everything after it. */
-async function compareWithLlama(rendered: string, tokens: readonly number[]): Promise<void> {
+function compareWithLlama(rendered: string, tokens: readonly number[]): void {
   llama.clear()
   const ids = engine.tokenizer.tokenize(rendered, { addSpecial: false, parseSpecial: true })
-  let next = await llama.step(ids)
+  let next = llama.step(ids)
   for (const token of tokens) {
     if (next.token !== token) widestGap = Math.max(widestGap, next.gap)
     if (next.token === token) same++
     else if (next.gap < TIE) ties++
     else wrong++
-    next = await llama.step([token])
+    next = llama.step([token])
   }
 }

@@ -8,7 +8,7 @@ const PROMPT_ROWS = 32
 export interface LlamaBaseline extends Disposable {
   clear(): void
   /** Reads tokens; the arg-max after the last, and the lead of the best logit over the second best. */
-  step(tokens: readonly number[]): Promise<{ token: number; gap: number }>
+  step(tokens: readonly number[]): { token: number; gap: number }
 }
 
 /** Same file, same threads, flash attention, F16 cache: what llama.cpp does by default on a CPU. */
@@ -44,10 +44,9 @@ export async function openLlama(path: string, options: { threads: number; contex
   const vocab = llama.llama_vocab_n_tokens(llama.llama_model_get_vocab(model))
   return {
     clear: () => llama.llama_memory_clear(llama.llama_get_memory(context), false),
-    step: async (tokens) => {
+    step: (tokens) => {
       // Below 64 rows libllama takes the same attention path for every row; above, its logits move by themselves.
-      for (let at = 0; at < tokens.length; at += PROMPT_ROWS)
-        await decode(llama, context, tokens.slice(at, at + PROMPT_ROWS))
+      for (let at = 0; at < tokens.length; at += PROMPT_ROWS) decode(llama, context, tokens.slice(at, at + PROMPT_ROWS))
       const logits = new Float32Array(viewMemory(llama.llama_get_logits_ith(context, -1), vocab * 4))
       const token = argMax(logits)
       return { token, gap: (logits[token] as number) - secondBest(logits, token) }
@@ -60,20 +59,16 @@ export async function openLlama(path: string, options: { threads: number; contex
   }
 }
 
+/** Synchronous: libllama's best case, since no thread has to be woken for a pass. */
 function decode(
   llama: ReturnType<ReturnType<typeof loadGgml>['llama']>,
   context: LlamaContextPtr,
   tokens: readonly number[],
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const ids = Int32Array.from(tokens)
-    llama.llama_decode.async(context, llama.llama_batch_get_one(ids, ids.length), (error, status) => {
-      // `ids` must outlive the call: naming it here keeps it alive.
-      if (error) reject(error)
-      else if (status !== 0 || ids.length === 0) reject(new Error(`llama_decode failed with ${status}`))
-      else resolve()
-    })
-  })
+): void {
+  const ids = Int32Array.from(tokens)
+  const status = llama.llama_decode(context, llama.llama_batch_get_one(ids, ids.length))
+  // `ids` must outlive the call: naming it here keeps it alive.
+  if (status !== 0 || ids.length === 0) throw new Error(`llama_decode failed with ${status}`)
 }
 
 function secondBest(logits: Float32Array, best: number): number {

@@ -18,14 +18,14 @@ await using model = await loadModel(options.modelPath, { threads, context: 2048 
 using sequence = model.open()
 
 const prompt = tokenizer.tokenize('Once upon a time there was a small engine that wanted to be fast, and so it')
-let theirs = (await llama.step(prompt)).token
+let theirs = llama.step(prompt).token
 let ours = argMax((await sequence.prefill(prompt)).logits(0))
 let equal = 0
 const ratios: number[] = []
 const hostShares: number[] = []
 for (let index = 0; index < tokens; index++) {
   let started = performance.now()
-  theirs = (await llama.step([theirs])).token
+  theirs = llama.step([theirs]).token
   const theirMs = performance.now() - started
 
   const computedBefore = model.totals.computeMs

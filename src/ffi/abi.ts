@@ -30,6 +30,9 @@ export interface AsyncCallable<Args extends unknown[], Result> {
 type C = ContextPtr
 type T = TensorPtr
 
+/** Runs a graph; called on a thread of its own, see `Ggml.computeThread`. */
+export const COMPUTE = 'int ggml_backend_graph_compute(void* backend, void* graph)'
+
 /** libggml-base: tensors, graphs, allocation. */
 export interface BaseFunctions {
   ggml_version(): string
@@ -110,7 +113,6 @@ export interface BaseFunctions {
   ggml_backend_get_default_buffer_type(backend: BackendPtr): BufferTypePtr
   ggml_backend_tensor_set(tensor: T, data: Bytes, offset: number, size: number): void
   ggml_backend_tensor_get(tensor: T, data: Bytes, offset: number, size: number): void
-  ggml_backend_graph_compute: AsyncCallable<[BackendPtr, GraphPtr], number>
   ggml_backend_free(backend: BackendPtr): void
   ggml_backend_dev_name(device: DevicePtr): string
   ggml_backend_dev_description(device: DevicePtr): string
@@ -185,7 +187,6 @@ export const basePrototypes: Record<keyof BaseFunctions, string> = {
   ggml_backend_get_default_buffer_type: 'void* ggml_backend_get_default_buffer_type(void* backend)',
   ggml_backend_tensor_set: 'void ggml_backend_tensor_set(void* t, const void* data, size_t offset, size_t size)',
   ggml_backend_tensor_get: 'void ggml_backend_tensor_get(void* t, void* data, size_t offset, size_t size)',
-  ggml_backend_graph_compute: 'int ggml_backend_graph_compute(void* backend, void* graph)',
   ggml_backend_free: 'void ggml_backend_free(void* backend)',
   ggml_backend_dev_name: 'const char* ggml_backend_dev_name(void* dev)',
   ggml_backend_dev_description: 'const char* ggml_backend_dev_description(void* dev)',
@@ -285,7 +286,7 @@ export interface LlamaFunctions {
   llama_memory_clear(memory: bigint, data: boolean): void
   llama_memory_seq_rm(memory: bigint, sequence: number, from: number, to: number): boolean
   llama_batch_get_one(tokens: Int32Array, count: number): LlamaBatch
-  llama_decode: AsyncCallable<[LlamaContextPtr, LlamaBatch], number>
+  llama_decode(context: LlamaContextPtr, batch: LlamaBatch): number
   llama_get_logits_ith(context: LlamaContextPtr, index: number): bigint
   llama_attach_threadpool(context: LlamaContextPtr, pool: ThreadpoolPtr, batchPool: ThreadpoolPtr | null): void
 }

@@ -10,6 +10,7 @@ import { NativeError, UsageError } from '../util/errors.ts'
 import { readEnvironment } from '../util/env.ts'
 import {
   basePrototypes,
+  COMPUTE,
   cpuPrototypes,
   llamaPrototypes,
   registryPrototypes,
@@ -19,6 +20,7 @@ import {
   type LlamaFunctions,
   type RegistryFunctions,
 } from './abi.ts'
+import { NativeThread } from './native-thread.ts'
 import { isNull, type DevicePtr } from './pointer.ts'
 import { probeLibraries, type ProbeReport } from './probe.ts'
 
@@ -40,6 +42,8 @@ export interface Ggml {
   readonly devices: readonly Device[]
   /** Functions of the CPU device; undefined when no CPU library is loaded. */
   readonly cpu: CpuFunctions | undefined
+  /** A new thread that computes graphs: call it with a backend and a graph, it answers with ggml's status. */
+  computeThread(): NativeThread
   /** libllama, loaded on first use. */
   llama(): LlamaFunctions
 }
@@ -103,8 +107,8 @@ function howToInstall(): string {
 }
 
 function open(dir: string, probe: ProbeReport, cpuVariant: string | undefined): Ggml {
-  // Graph computation runs on koffi's worker threads, whose default stack of 128 KiB is too small for ggml.
-  // Calls on the main thread get the most that koffi allows: some of libllama's tokenizers recurse once per character.
+  // Calls get the most stack that koffi allows: some of libllama's tokenizers recurse once per character, and what runs on
+  // koffi's own threads (128 KiB by default) is ggml too.
   koffi.config({ sync_stack_size: 16 << 20, async_stack_size: 4 << 20, async_heap_size: 1 << 20 })
   for (const [name, fields] of Object.entries(structs)) koffi.struct(name, fields)
   const files = readdirSync(dir)
@@ -114,7 +118,8 @@ function open(dir: string, probe: ProbeReport, cpuVariant: string | undefined): 
       throw new NativeError('library-broken', `expected a file like ${pattern} in ${dir}, found none`)
     return join(dir, name)
   }
-  const base = keep(koffi.load(find(/^(lib)?ggml-base\./), { global: true, lazy: true }))
+  const basePath = find(/^(lib)?ggml-base\./)
+  const base = keep(koffi.load(basePath, { global: true, lazy: true }))
   const registry = keep(koffi.load(find(/^(lib)?ggml\.(?!.*cpu)/), { global: true, lazy: true }))
   const baseFunctions = bind<BaseFunctions>(base, basePrototypes)
   const registryFunctions = bind<RegistryFunctions>(registry, registryPrototypes)
@@ -131,6 +136,7 @@ function open(dir: string, probe: ProbeReport, cpuVariant: string | undefined): 
     base: baseFunctions,
     devices,
     cpu: cpuDevice && bindCpu(baseFunctions, cpuDevice.pointer),
+    computeThread: () => new NativeThread(basePath, COMPUTE),
     llama() {
       if (llama) return llama
       const library = keep(koffi.load(find(/^(lib)?llama\./), { global: true, lazy: true }))

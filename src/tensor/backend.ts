@@ -1,11 +1,11 @@
 /**
  * One compute device with its persistent threads, and the queue that lets one computation run at a time.
- * Computation happens on a worker thread: the event loop stays alive.
+ * Computation happens on a thread of its own: the event loop stays alive.
  */
 import { assert } from '../util/assert.ts'
 import { DisposedError, NativeError, UsageError } from '../util/errors.ts'
 import { countHandle, DEVICE_CPU, isNull } from '../ffi/index.ts'
-import type { BackendPtr, BufferTypePtr, Device, Ggml, GraphPtr, ThreadpoolPtr } from '../ffi/index.ts'
+import type { BackendPtr, BufferTypePtr, Device, Ggml, GraphPtr, NativeThread, ThreadpoolPtr } from '../ffi/index.ts'
 import { viewMemory } from '../ffi/index.ts'
 
 export interface BackendOptions {
@@ -24,6 +24,7 @@ export class Backend implements AsyncDisposable {
   readonly device: Device
   #pointer: BackendPtr | undefined
   #pool: ThreadpoolPtr | undefined
+  readonly #thread: NativeThread
   #tail: Promise<unknown> = Promise.resolve()
 
   constructor(ggml: Ggml, options: BackendOptions) {
@@ -43,6 +44,7 @@ export class Backend implements AsyncDisposable {
     this.#pointer = pointer
     countHandle('backend', 1)
     if (this.isCpu && ggml.cpu) this.#startThreads(pointer)
+    this.#thread = ggml.computeThread()
   }
 
   get pointer(): BackendPtr {
@@ -80,24 +82,20 @@ export class Backend implements AsyncDisposable {
     return run
   }
 
-  /** Computes an allocated graph on a worker thread. Call inside `exclusive`. Throws `native-failure`. */
-  compute(graph: GraphPtr): Promise<void> {
-    const { base } = this.ggml
-    return new Promise((resolve, reject) => {
-      base.ggml_backend_graph_compute.async(this.pointer, graph, (error, status) => {
-        if (error) reject(error)
-        else if (status !== 0)
-          reject(new NativeError('native-failure', `expected the device to finish its graph, got status ${status}`))
-        else resolve()
-      })
-    })
+  /** Computes an allocated graph on the device's own thread. Call inside `exclusive`. Throws `native-failure`. */
+  async compute(graph: GraphPtr): Promise<void> {
+    const status = await this.#thread.call(this.pointer, graph)
+    if (status !== 0)
+      throw new NativeError('native-failure', `expected the device to finish its graph, got status ${status}`)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#tail
     if (this.#pointer === undefined) return
-    this.ggml.base.ggml_backend_free(this.#pointer)
+    const pointer = this.#pointer
     this.#pointer = undefined
+    await this.#thread[Symbol.asyncDispose]()
+    this.ggml.base.ggml_backend_free(pointer)
     countHandle('backend', -1)
     if (this.#pool !== undefined) {
       this.ggml.cpu?.ggml_threadpool_free(this.#pool)

@@ -75,7 +75,7 @@ export class LlamaOracle implements Disposable {
    * last one.
    */
   async decode(tokens: readonly number[]): Promise<Float32Array> {
-    for (let start = 0; start < tokens.length; start += 32) await this.#read(tokens.slice(start, start + 32))
+    for (let start = 0; start < tokens.length; start += 32) this.#read(tokens.slice(start, start + 32))
     const address = loadGgml().llama().llama_get_logits_ith(this.#context, -1)
     return new Float32Array(viewMemory(address, this.vocabSize * 4)).slice()
   }
@@ -96,13 +96,11 @@ export class LlamaOracle implements Disposable {
     return [...ids.subarray(0, count)]
   }
 
-  async #read(tokens: readonly number[]): Promise<void> {
+  #read(tokens: readonly number[]): void {
     const llama = loadGgml().llama()
     const ids = Int32Array.from(tokens)
     const batch = llama.llama_batch_get_one(ids, ids.length)
-    const code = await new Promise<number>((resolve, reject) => {
-      llama.llama_decode.async(this.#context, batch, (error, result) => (error ? reject(error) : resolve(result)))
-    })
+    const code = llama.llama_decode(this.#context, batch)
     if (code !== 0) throw new Error(`expected libllama to read ${ids.length} tokens, it answered ${code}`)
   }
 
