@@ -1,6 +1,7 @@
-/** The few flags that all benchmark scripts share. */
+/** The few flags that all benchmark scripts share, and how a script adds its own. */
 import { parseArgs } from 'node:util'
 import { resolveModel } from '../src/store/index.ts'
+import { UsageError } from '../src/util/errors.ts'
 
 export interface BenchOptions {
   readonly modelPath: string
@@ -14,11 +15,16 @@ export interface BenchOptions {
   readonly draftModel: string | undefined
 }
 
-export async function benchOptions(
+/** `extra`: flags of one script with their defaults; their texts come back under `extra`. */
+export async function benchOptions<Name extends string = never>(
   defaults: Partial<Record<'perGroup' | 'tokens' | 'repeats', number>> = {},
-): Promise<BenchOptions> {
+  extra: Readonly<Record<Name, string>> = {} as Record<Name, string>,
+): Promise<BenchOptions & { readonly extra: Readonly<Record<Name, string>> }> {
+  const names = Object.keys(extra) as Name[]
+  const own = Object.fromEntries(names.map((name) => [name, { type: 'string', default: extra[name] } as const]))
   const { values } = parseArgs({
     options: {
+      ...own,
       model: { type: 'string' },
       'per-group': { type: 'string', default: String(defaults.perGroup ?? 3) },
       tokens: { type: 'string', default: String(defaults.tokens ?? 128) },
@@ -29,6 +35,7 @@ export async function benchOptions(
       'draft-model': { type: 'string' },
     },
   })
+  const given = values as Readonly<Record<Name, string>>
   return {
     modelPath: (await resolveModel(values.model ?? 'smollm2-135m')).path,
     perGroup: Number(values['per-group']),
@@ -38,5 +45,23 @@ export async function benchOptions(
     sampledEvery: Number(values['sampled-every']),
     methods: values.methods.split(','),
     draftModel: values['draft-model'],
+    extra: Object.fromEntries(names.map((name) => [name, given[name]])) as Record<Name, string>,
   }
+}
+
+/** `1,2,4-6` means 1, 2, 4, 5, 6; ascending, each once. */
+export function numberList(flag: string, text: string): number[] {
+  const numbers = text.split(',').flatMap((part) => {
+    const [first = NaN, last = first] = part.split('-').map(Number)
+    if (!Number.isInteger(first) || !Number.isInteger(last) || first < 1 || last < first)
+      throw new UsageError('bad-option', `expected --${flag} like 1,2,4-8, got "${text}"`)
+    return Array.from({ length: last - first + 1 }, (_, index) => first + index)
+  })
+  return [...new Set(numbers)].sort((a, b) => a - b)
+}
+
+/** Text of a flag that switches something. */
+export function onOrOff(flag: string, text: string): boolean {
+  if (text !== 'on' && text !== 'off') throw new UsageError('bad-option', `expected --${flag} on or off, got "${text}"`)
+  return text === 'on'
 }

@@ -18,10 +18,8 @@ const GROUPS: ReadonlySet<string> = new Set(['translation', 'summarization', 'qa
 
 /** `perGroup` prompts of each of the six groups, evenly spread over the file; first turns only. */
 export function specBench(perGroup: number): BenchPrompt[] {
-  const file = new URL('../data/spec_bench/question.jsonl', import.meta.url)
   const groups = new Map<string, BenchPrompt[]>()
-  for (const line of readFileSync(file, 'utf8').trim().split('\n')) {
-    const question = JSON.parse(line) as Question
+  for (const question of questions()) {
     const group = GROUPS.has(question.category) ? question.category : 'mt_bench'
     const list = groups.get(group) ?? []
     list.push({ id: question.question_id, group, text: question.turns[0] ?? '' })
@@ -33,4 +31,17 @@ export function specBench(perGroup: number): BenchPrompt[] {
       (prompt) => prompt !== undefined,
     )
   })
+}
+
+/** All turns of all prompts in the file's order: real text for measurements that need a lot of it. */
+export function specBenchText(): string {
+  return questions()
+    .flatMap((question) => question.turns)
+    .join('\n\n')
+}
+
+function questions(): Question[] {
+  const file = new URL('../data/spec_bench/question.jsonl', import.meta.url)
+  const lines = readFileSync(file, 'utf8').trim().split('\n')
+  return lines.map((line) => JSON.parse(line) as Question)
 }

@@ -5,6 +5,7 @@
 import { accessSync, constants, mkdirSync } from 'node:fs'
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
 import type { CostRow } from '../engine/index.ts'
+import type { KernelReport } from '../ffi/index.ts'
 import { resolveModel } from '../store/index.ts'
 import { readEnvironment } from '../util/env.ts'
 import type { Typed } from './flags.ts'
@@ -35,8 +36,8 @@ export interface Checkup {
         readonly ggmlCommit: string
         readonly cpuLibrary: string | undefined
         readonly devices: readonly string[]
-        /** Whose matrix products are used. */
-        readonly kernels: 'ggml'
+        /** Which of our own kernels are used; with a reason and without a set, ggml's operations do all work. */
+        readonly kernels: KernelReport
       }
     | undefined
   /** Undefined when it is not on this machine or could not be loaded. */
@@ -56,13 +57,16 @@ export interface Checkup {
   readonly findings: readonly Finding[]
 }
 
-/** Looks at everything. Never throws for what it finds; only an abort ends it early. */
-export async function examine(typed: Typed, signal: AbortSignal): Promise<Checkup> {
+/**
+ * Looks at everything. Never throws for what it finds; only an abort ends it early. `onBuild` is called when our kernels
+ * are about to be compiled, which takes some seconds.
+ */
+export async function examine(typed: Typed, signal: AbortSignal, onBuild: () => void): Promise<Checkup> {
   const findings: Finding[] = []
   const { cacheDir } = readEnvironment()
   const cacheProblem = problemOfFolder(cacheDir)
   if (cacheProblem !== undefined) findings.push({ essential: false, message: cacheProblem })
-  const { library, features } = await checkLibrary(findings)
+  const { library, features } = await checkLibrary(findings, onBuild)
   const engine = library && (await checkModel(typed, signal, findings))
   const processors = cpus()
   return {
@@ -88,17 +92,34 @@ export async function examine(typed: Typed, signal: AbortSignal): Promise<Checku
 type Library = Pick<Checkup, 'library'> & { readonly features: readonly string[] }
 
 /** The import itself may fail: koffi has no binary for every platform. */
-async function checkLibrary(findings: Finding[]): Promise<Library> {
+async function checkLibrary(findings: Finding[], onBuild: () => void): Promise<Library> {
   try {
-    const { loadGgml } = await import('../ffi/index.ts')
+    const { loadGgml, kernelReport } = await import('../ffi/index.ts')
     const ggml = loadGgml()
     ggml.llama()
     const { ggmlVersion, ggmlCommit, cpuLibrary, features } = ggml.probe
     const devices = ggml.devices.map(({ name, description }) => `${name}: ${description}`)
-    return { library: { dir: ggml.dir, ggmlVersion, ggmlCommit, cpuLibrary, devices, kernels: 'ggml' }, features }
+    const kernels = checkKernels(() => kernelReport({ onBuild }), findings)
+    return { library: { dir: ggml.dir, ggmlVersion, ggmlCommit, cpuLibrary, devices, kernels }, features }
   } catch (error) {
     findings.push({ essential: true, message: messageOf(error) })
     return { library: undefined, features: [] }
+  }
+}
+
+/** Without them everything runs, only slower; but what was asked for by name must be there. */
+function checkKernels(report: () => KernelReport, findings: Finding[]): KernelReport {
+  try {
+    const kernels = report()
+    const { reason, advice } = kernels
+    if (reason !== undefined && advice !== undefined) {
+      const message = `expected heterospec's own kernels, got none: ${reason}; ${advice}`
+      findings.push({ essential: false, message })
+    }
+    return kernels
+  } catch (error) {
+    findings.push({ essential: true, message: messageOf(error) })
+    return { reason: 'the chosen ones cannot be used' }
   }
 }
 

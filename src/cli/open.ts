@@ -46,6 +46,7 @@ export async function openFromFlags(typed: Typed, settings: OpenSettings): Promi
 // ---------------------------------------------------------------------------------------------------------------
 
 const steps = {
+  kernels: { label: 'compiling kernels for this processor, once', unit: 'count' },
   weights: { label: 'loading', unit: 'bytes' },
   'draft-weights': { label: 'loading the draft model', unit: 'bytes' },
   measure: { label: 'measuring this machine', unit: 'count' },

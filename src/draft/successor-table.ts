@@ -4,7 +4,7 @@
  * Knows nothing of trees and rounds.
  */
 import type { TokenId } from '../tree/index.ts'
-import { topK } from '../util/topk.ts'
+import { topK, type TopK } from '../util/topk.ts'
 
 /** Followers kept for each token. */
 export const FOLLOWERS = 8
@@ -55,7 +55,11 @@ export class SuccessorTable {
 
   /** The target read `token` and said `logits` [vocab]: blends their eight best into the followers. */
   update(token: TokenId, logits: Float32Array): void {
-    const { ids, values } = topK(logits, FOLLOWERS)
+    this.updateBest(token, topK(logits, FOLLOWERS))
+  }
+
+  /** The same when the eight best logits (`FOLLOWERS`) are known already. */
+  updateBest(token: TokenId, { ids, values }: TopK): void {
     const best = values[0] as number
     let sum = 0
     for (const value of values) sum += Math.exp(value - best)

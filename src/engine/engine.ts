@@ -13,6 +13,7 @@ import { openChat } from './chat.ts'
 import { DraftingTable, resolveSpeculation } from './drafting.ts'
 import { collect, generate } from './generate.ts'
 import type { ResolvedSpeculation } from './options.ts'
+import type { CostIdentity } from './cost.ts'
 import { Prices } from './prices.ts'
 import { SlotTable } from './slots.ts'
 import type {
@@ -53,7 +54,13 @@ export async function openEngine(path: string, options: EngineOptions = {}): Pro
   const early = options.early?.path === path ? options.early : undefined
   const gguf = early?.gguf ?? loadGguf(path)
   await using stack = new DisposeStack()
-  const backend = stack.use(openBackend({ threads }))
+  const backend = stack.use(
+    openBackend({
+      threads,
+      kernels: options.kernels,
+      onBuild: () => options.onProgress?.({ phase: 'kernels', done: 0, total: 1 }),
+    }),
+  )
   // The tokenizer reads its part of the file on another thread while the weights are read.
   const [tokenizer, model] = await both(
     stack,
@@ -82,12 +89,7 @@ export async function openEngine(path: string, options: EngineOptions = {}): Pro
       model,
       slots,
       cacheDir: options.cacheDir ?? readEnvironment().cacheDir,
-      identity: {
-        model: model.spec.fingerprint,
-        library: `${backend.ggml.probe.ggmlCommit} ${backend.ggml.probe.cpuLibrary ?? ''}`,
-        threads,
-        kvType: options.kvType ?? 'f16',
-      },
+      identity: priceIdentity(backend, model, threads, options),
     }),
     speculation,
   }
@@ -98,6 +100,17 @@ export async function openEngine(path: string, options: EngineOptions = {}): Pro
   })
   await parts.drafting.prepare(speculation)
   return new LoadedEngine(parts, threads, stack.move())
+}
+
+/** Prices hold for one model, library, set of kernels and number of threads. */
+function priceIdentity(backend: Backend, model: GraphModel, threads: number, options: EngineOptions): CostIdentity {
+  const { ggml, kernels } = backend
+  return {
+    model: model.spec.fingerprint,
+    library: [ggml.probe.ggmlCommit, ggml.probe.cpuLibrary, kernels?.path, kernels?.set].join(' '),
+    threads,
+    kvType: options.kvType ?? 'f16',
+  }
 }
 
 class LoadedEngine implements Engine {

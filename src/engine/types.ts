@@ -108,7 +108,7 @@ export type GenerateEvent =
   | ({ readonly type: 'done' } & GenerateResult)
 
 export interface LoadProgress {
-  readonly phase: 'weights' | 'draft-weights' | 'measure'
+  readonly phase: 'kernels' | 'weights' | 'draft-weights' | 'measure'
   readonly done: number
   readonly total: number
 }
@@ -124,6 +124,8 @@ export interface EngineOptions {
   readonly kvType?: 'f16' | 'f32' | 'q8_0' | undefined
   /** Use the model file in place instead of reading it into memory. Default true. */
   readonly mmap?: boolean | undefined
+  /** Use our own kernels where there are some for this processor and these weights. Default true. */
+  readonly kernels?: boolean | undefined
   /** Default for requests: `auto`. */
   readonly speculative?: SpeculativeOptions | undefined
   /** Folder for measurements; default by platform. */

@@ -32,6 +32,8 @@ type T = TensorPtr
 
 /** Runs a graph; called on a thread of its own, see `Ggml.computeThread`. */
 export const COMPUTE = 'int ggml_backend_graph_compute(void* backend, void* graph)'
+/** The same with the threads of our own library; see `kernelThread`. */
+export const KERNEL_COMPUTE = 'int hs_compute(void* runner, void* graph)'
 
 /** libggml-base: tensors, graphs, allocation. */
 export interface BaseFunctions {
@@ -93,6 +95,20 @@ export interface BaseFunctions {
     attnFactor: number,
     betaFast: number,
     betaSlow: number,
+  ): T
+  ggml_concat(c: C, a: T, b: T, axis: number): T
+  ggml_custom_4d(
+    c: C,
+    type: number,
+    ne0: number,
+    ne1: number,
+    ne2: number,
+    ne3: number,
+    args: BigInt64Array,
+    argCount: number,
+    fn: bigint,
+    tasks: number,
+    settings: bigint,
   ): T
   ggml_flash_attn_ext(c: C, q: T, k: T, v: T, mask: T | null, scale: number, maxBias: number, softcap: number): T
   ggml_prec_set_acc(tensor: T, precision: number): boolean
@@ -166,6 +182,9 @@ export const basePrototypes: Record<keyof BaseFunctions, string> = {
   ggml_permute: 'void* ggml_permute(void* c, void* a, int a0, int a1, int a2, int a3)',
   ggml_rope_ext:
     'void* ggml_rope_ext(void* c, void* a, void* b, void* f, int n_dims, int mode, int n_ctx_orig, float freq_base, float freq_scale, float ext_factor, float attn_factor, float beta_fast, float beta_slow)',
+  ggml_concat: 'void* ggml_concat(void* c, void* a, void* b, int dim)',
+  ggml_custom_4d:
+    'void* ggml_custom_4d(void* c, int type, int64_t ne0, int64_t ne1, int64_t ne2, int64_t ne3, const void* args, int n_args, void* fun, int n_tasks, void* userdata)',
   ggml_flash_attn_ext:
     'void* ggml_flash_attn_ext(void* c, void* q, void* k, void* v, void* mask, float scale, float max_bias, float softcap)',
   ggml_prec_set_acc: 'bool ggml_prec_set_acc(void* t, int prec)',
@@ -233,6 +252,32 @@ export const cpuPrototypes: Record<keyof CpuFunctions, string> = {
   ggml_backend_cpu_set_threadpool: 'void ggml_backend_cpu_set_threadpool(void* backend, void* pool)',
   ggml_backend_dev_get_extra_bufts: 'void* ggml_backend_dev_get_extra_bufts(void* dev)',
   ggml_backend_get_features: 'void* ggml_backend_get_features(void* reg)',
+}
+
+/** heterospec's own library, but for its operations (`hs_..._op`), which ggml calls. `native/heterospec.h` describes them. */
+export interface KernelFunctions {
+  readonly hs_abi: () => number
+  readonly hs_choose: (name: string | null) => number
+  readonly hs_kernels: () => string
+  readonly hs_packed_bytes: (type: number, inputs: number, outputs: number) => number
+  readonly hs_pack: AsyncCallable<
+    [type: number, inputs: number, blocks: bigint, tiles: bigint, from: number, to: number],
+    void
+  >
+  readonly hs_top: (row: bigint, count: number, wanted: number, ids: Int32Array, values: Float32Array) => void
+  readonly hs_pool_new: (threads: number) => bigint | null
+  readonly hs_pool_free: (pool: bigint) => void
+}
+
+export const kernelPrototypes: Record<keyof KernelFunctions, string> = {
+  hs_abi: 'int hs_abi()',
+  hs_choose: 'int hs_choose(const char* name)',
+  hs_kernels: 'const char* hs_kernels()',
+  hs_packed_bytes: 'size_t hs_packed_bytes(int type, int64_t in, int64_t out)',
+  hs_pack: 'void hs_pack(int type, int64_t in, const void* blocks, void* tiles, int64_t from, int64_t to)',
+  hs_top: 'void hs_top(void* row, int n, int k, int32_t* ids, float* values)',
+  hs_pool_new: 'void* hs_pool_new(int threads)',
+  hs_pool_free: 'void hs_pool_free(void* pool)',
 }
 
 /** libllama: tokenizers for the product; `llama_decode` as oracle and baseline for tests and benchmarks. */
@@ -312,6 +357,8 @@ export interface LlamaContextParams {
 
 export interface LlamaBatch {
   n_tokens: number
+  /** A flag per token: are its logits wanted? Null: the last token's. */
+  logits: Int8Array | bigint | null
 }
 
 /** Structs passed by value, field by field as in the header. */

@@ -44,6 +44,8 @@ export interface Ggml {
   readonly cpu: CpuFunctions | undefined
   /** A new thread that computes graphs: call it with a backend and a graph, it answers with ggml's status. */
   computeThread(): NativeThread
+  /** Address of the function behind it, for callers in C. */
+  readonly computeAddress: bigint
   /** libllama, loaded on first use. */
   llama(): LlamaFunctions
 }
@@ -137,6 +139,7 @@ function open(dir: string, probe: ProbeReport, cpuVariant: string | undefined): 
     devices,
     cpu: cpuDevice && bindCpu(baseFunctions, cpuDevice.pointer),
     computeThread: () => new NativeThread(basePath, COMPUTE),
+    computeAddress: base.symbol('ggml_backend_graph_compute') as bigint,
     llama() {
       if (llama) return llama
       const library = keep(koffi.load(find(/^(lib)?llama\./), { global: true, lazy: true }))

@@ -10,6 +10,20 @@ export function viewMemory(address: bigint, bytes: number): ArrayBuffer {
   return koffi.view(address, bytes)
 }
 
+/** Memory that stays where it is until it is freed, for structs that C keeps. */
+export function allocateNative(bytes: number): { readonly address: bigint; readonly view: DataView } & Disposable {
+  const address = koffi.alloc('uint8_t', bytes) as bigint
+  countHandle('memory', 1)
+  return {
+    address,
+    view: new DataView(viewMemory(address, bytes)),
+    [Symbol.dispose]: () => {
+      koffi.free(address)
+      countHandle('memory', -1)
+    },
+  }
+}
+
 const counts = new Map<string, number>()
 
 /** Counts a native handle that was created (`+1`) or freed (`-1`). */

@@ -33,6 +33,35 @@ export function probeLibraries(dir: string, cacheDir: string): ProbeReport {
   return report
 }
 
+/** What a child process said before it ended. */
+export interface ChildAnswer {
+  /** Undefined when it ended badly. */
+  readonly answer: unknown
+  /** A signal's name or the child's own error. */
+  readonly why: string
+  /** The signal that ended the child. */
+  readonly signal: NodeJS.Signals | null
+}
+
+/**
+ * Runs plain JavaScript in a child process, so that only the child dies of a bad library. Its arguments are koffi's path
+ * and `args`; it answers with a line `PROBE` and JSON.
+ */
+export function askChild(source: string, args: readonly string[], timeout = 60_000): ChildAnswer {
+  const koffiPath = createRequire(import.meta.url).resolve('koffi')
+  const child = spawnSync(process.execPath, ['-e', source, koffiPath, ...args], {
+    encoding: 'utf8',
+    timeout,
+    maxBuffer: 16 << 20,
+    env: { ...process.env, NODE_OPTIONS: '' },
+  })
+  const line = child.stdout.split('\n').find((text) => text.startsWith('PROBE '))
+  const { status, signal } = child
+  if (status === 0 && line !== undefined) return { answer: JSON.parse(line.slice(6)) as unknown, why: '', signal }
+  const errors = child.stderr.split('\n').filter((text) => /error/i.test(text))
+  return { answer: undefined, why: signal ?? errors.at(-1)?.trim() ?? 'no answer', signal }
+}
+
 // ---------------------------------------------------------------------------------------------------------------
 
 /** Plain JavaScript, because the child must start the same way from sources and from the compiled package. */
@@ -84,24 +113,11 @@ function probeInChild(dir: string): ProbeReport {
       `expected libggml-base and libggml in ${dir}, found neither or one; ${advice}`,
     )
   }
-  const koffiPath = createRequire(import.meta.url).resolve('koffi')
-  const child = spawnSync(process.execPath, ['-e', childSource, koffiPath, dir, base, registry], {
-    encoding: 'utf8',
-    timeout: 60_000,
-    env: { ...process.env, NODE_OPTIONS: '' },
-  })
-  const line = child.stdout.split('\n').find((text) => text.startsWith('PROBE '))
-  if (child.status !== 0 || line === undefined) {
-    const why =
-      child.signal ??
-      child.stderr
-        .trim()
-        .split('\n')
-        .findLast((text) => /error/i.test(text)) ??
-      'no answer'
+  const { answer, why } = askChild(childSource, [dir, base, registry])
+  if (answer === undefined) {
     throw new NativeError('library-broken', `expected working ggml libraries in ${dir}, got: ${why}; ${advice}`)
   }
-  return JSON.parse(line.slice(6)) as ProbeReport
+  return answer as ProbeReport
 }
 
 const advice = 'reinstall the package @node-llama-cpp/<platform>, or name a good folder in HETEROSPEC_LIBRARY'

@@ -4,8 +4,10 @@
  */
 import type { KvCache } from '../cache/index.ts'
 import { Graph, TYPE, type Backend, type Tensor } from '../tensor/index.ts'
-import type { LinearName } from './architecture.ts'
 import type { ModelConfig } from './config.ts'
+import { ggmlLayers } from './ggml-layers.ts'
+import { kernelLayers } from './kernel-layers.ts'
+import type { KernelWeights } from './kernel-weights.ts'
 import type { Weights } from './weights.ts'
 
 /** What decides a graph's form; graphs are reused among passes of the same form. */
@@ -22,6 +24,8 @@ export interface ForwardParts {
   readonly backend: Backend
   readonly config: ModelConfig
   readonly weights: Weights
+  /** The matrices that our own kernels take over; undefined where everything runs on ggml's operations. */
+  readonly kernelWeights: KernelWeights | undefined
   readonly cache: KvCache
   /** Layers whose incoming residual stream is read back; `layerCount` means the stream after the last layer. */
   readonly taps: readonly number[]
@@ -45,12 +49,28 @@ export interface ForwardGraph extends Disposable {
   readonly taps: readonly Tensor[]
 }
 
+/** The layers of one graph, on one kind of operations. */
+export interface Layers {
+  /** F32 [width, rows] */
+  embed(tokens: Tensor): Tensor
+  /** The residual stream (F32 [width, rows]) after layer `layer`. */
+  decode(layer: number, stream: Tensor): Tensor
+  /** F32 [vocab, rows] */
+  head(stream: Tensor): Tensor
+}
+
+export interface LayerInputs {
+  readonly positions: Tensor
+  readonly slots: Tensor
+  readonly mask: Tensor
+}
+
 /** Tensors per layer (operations, views, leaves) with room to spare. */
 const TENSORS_PER_LAYER = 64
 
 /** Builds and allocates the graph of one form. */
 export function buildForward(parts: ForwardParts, shape: PassShape): ForwardGraph {
-  const { config, weights, backend } = parts
+  const { config, backend } = parts
   const graph = new Graph(backend, config.layerCount * TENSORS_PER_LAYER + 256)
   try {
     const { ops } = graph
@@ -63,15 +83,19 @@ export function buildForward(parts: ForwardParts, shape: PassShape): ForwardGrap
     const outputRows =
       shape.outputs < shape.rows ? graph.input({ name: 'outputs', type: TYPE.I32, shape: [shape.outputs] }) : undefined
     const taps = new Map<number, Tensor>()
-    let stream = ops.getRows(weights.get('token_embd.weight'), tokens)
+    graph.shared = parts.kernelWeights?.complete ?? false
+    const layers = parts.kernelWeights
+      ? kernelLayers(graph, parts, parts.kernelWeights, inputs)
+      : ggmlLayers(graph, parts, inputs)
+    let stream = layers.embed(tokens)
     for (let layer = 0; layer < config.layerCount; layer++) {
       if (parts.taps.includes(layer)) taps.set(layer, stream)
-      stream = decoderLayer(graph, parts, layer, stream, inputs)
+      stream = layers.decode(layer, stream)
     }
     if (parts.taps.includes(config.layerCount)) taps.set(config.layerCount, stream)
     for (const tap of taps.values()) graph.output(tap)
     if (outputRows) stream = ops.getRows(stream, outputRows)
-    const logits = outputHead(graph, parts, stream)
+    const logits = layers.head(stream)
     graph.output(logits)
     graph.allocate()
     return {
@@ -87,74 +111,4 @@ export function buildForward(parts: ForwardParts, shape: PassShape): ForwardGrap
     graph[Symbol.dispose]()
     throw error
   }
-}
-
-// ---------------------------------------------------------------------------------------------------------------
-
-interface LayerInputs {
-  readonly positions: Tensor
-  readonly slots: Tensor
-  readonly mask: Tensor
-}
-
-function decoderLayer(graph: Graph, parts: ForwardParts, layer: number, stream: Tensor, inputs: LayerInputs): Tensor {
-  const { ops } = graph
-  const { weights } = parts
-  const normed = norm(graph, parts, stream, `blk.${layer}.attn_norm.weight`)
-  const attended = attention(graph, parts, layer, normed, inputs)
-  const afterAttention = ops.add(linear(graph, weights, layer, 'attn_output', attended), stream)
-  const hidden = norm(graph, parts, afterAttention, `blk.${layer}.ffn_norm.weight`)
-  const gate = linear(graph, weights, layer, 'ffn_gate', hidden)
-  const gated = ops.swiglu(gate, linear(graph, weights, layer, 'ffn_up', hidden))
-  return ops.add(linear(graph, weights, layer, 'ffn_down', gated), afterAttention)
-}
-
-function attention(
-  graph: Graph,
-  parts: ForwardParts,
-  layer: number,
-  input: Tensor,
-  { positions, slots, mask }: LayerInputs,
-): Tensor {
-  const { ops } = graph
-  const { config, weights, cache } = parts
-  const { headDim, headCount, kvHeadCount, rope } = config
-  const rows = input.shape[1]
-  const factors = weights.find('rope_freqs.weight')
-  const heads = (name: LinearName, count: number): Tensor =>
-    ops.reshape(linear(graph, weights, layer, name, input), headDim, count, rows)
-  const query = ops.rope(heads('attn_q', headCount), positions, factors, rope)
-  const key = ops.rope(heads('attn_k', kvHeadCount), positions, factors, rope)
-  const value = linear(graph, weights, layer, 'attn_v', input)
-  // Attention reads the result of the write, so the order of the two is part of the graph.
-  const keys = ops.setRows(cache.keys(layer), ops.reshape(key, headDim * kvHeadCount, rows), slots)
-  const values = ops.setRows(cache.values(layer), value, slots)
-  graph.expand(keys)
-  graph.expand(values)
-  const attended = ops.attention(
-    ops.swapRowsAndHeads(query),
-    ops.viewHeads(keys, headDim, kvHeadCount, mask.shape[0]),
-    ops.viewHeads(values, headDim, kvHeadCount, mask.shape[0]),
-    mask,
-    config.attentionScale,
-  )
-  return ops.reshape(attended, headDim * headCount, rows)
-}
-
-function outputHead(graph: Graph, parts: ForwardParts, stream: Tensor): Tensor {
-  const { ops } = graph
-  const head = parts.weights.find('output.weight') ?? parts.weights.get('token_embd.weight')
-  const logits = ops.mulMat(head, norm(graph, parts, stream, 'output_norm.weight'))
-  const bias = parts.weights.find('output.bias')
-  return bias ? ops.add(logits, bias) : logits
-}
-
-function norm(graph: Graph, { config, weights }: ForwardParts, input: Tensor, name: string): Tensor {
-  return graph.ops.mul(graph.ops.rmsNorm(input, config.normEpsilon), weights.get(name))
-}
-
-function linear(graph: Graph, weights: Weights, layer: number, name: LinearName, input: Tensor): Tensor {
-  const product = graph.ops.mulMat(weights.get(`blk.${layer}.${name}.weight`), input)
-  const bias = weights.find(`blk.${layer}.${name}.bias`)
-  return bias ? graph.ops.add(product, bias) : product
 }

@@ -6,12 +6,14 @@ import { assert, defined } from '../util/assert.ts'
 import { DisposedError, UsageError } from '../util/errors.ts'
 import { SlotPool, type KvCache } from '../cache/index.ts'
 import type { Backend } from '../tensor/index.ts'
-import { chainTree, type NodeId, type Scores } from '../tree/index.ts'
+import { chainTree, type Scores } from '../tree/index.ts'
 import type { ForwardGraph } from './forward.ts'
 import { GraphCache } from './graph-cache.ts'
 import { layOutPass, SLOT_STEP, type PassItem, type PassLayout } from './pass.ts'
+import { ScoreReader } from './scores.ts'
 import { CacheSequence, SLACK_ROWS } from './sequence.ts'
 import type { ModelConfig } from './config.ts'
+import type { KernelWeights } from './kernel-weights.ts'
 import type { RowPadding } from './invariance.ts'
 import type { ModelSpec, OpenOptions, PricedModel, ScoreItem, Sequence } from './types.ts'
 import type { Weights } from './weights.ts'
@@ -22,6 +24,7 @@ export interface GraphModelParts {
   readonly ownsBackend: boolean
   readonly config: ModelConfig
   readonly weights: Weights
+  readonly kernelWeights: KernelWeights | undefined
   readonly cache: KvCache
   readonly spec: ModelSpec
   readonly context: number
@@ -38,10 +41,7 @@ export class GraphModel implements PricedModel {
   readonly #sequences = new Set<CacheSequence>()
   /** Passes so far, and the milliseconds that the device computed in them: the rest of a pass is our own overhead. */
   readonly totals = { passes: 0, computeMs: 0 }
-  #logits = new Float32Array(0)
-  #features = new Float32Array(0)
-  /** Counts passes: scores of an older pass refuse to be read. */
-  #pass = 0
+  readonly #reader: ScoreReader
   #disposed = false
 
   constructor(parts: GraphModelParts) {
@@ -50,6 +50,8 @@ export class GraphModel implements PricedModel {
     this.context = parts.context
     this.#pool = new SlotPool(parts.cache.settings.slots)
     this.#graphs = new GraphCache(parts)
+    const { vocabSize, width } = parts.config
+    this.#reader = new ScoreReader({ backend: parts.backend, vocabSize, width, tapCount: parts.taps.length })
   }
 
   /** Rows are padded to a multiple of this, and whether that makes them independent of each other bit for bit. */
@@ -95,10 +97,8 @@ export class GraphModel implements PricedModel {
       })
       await this.#parts.cache.flush()
       const graph = await this.#run(layout)
-      this.#readBack(graph, layout)
-      const pass = ++this.#pass
       batch.forEach((item, index) => defined(sequences[index]).noteScored(item.tree, defined(items[index]).from))
-      return this.#scores(items, layout, pass)
+      return this.#reader.scores(graph, items, layout)
     })
   }
 
@@ -122,10 +122,12 @@ export class GraphModel implements PricedModel {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#disposed) return
     this.#disposed = true
-    const { backend, cache, weights, ownsBackend } = this.#parts
+    this.#reader.end()
+    const { backend, cache, weights, kernelWeights, ownsBackend } = this.#parts
     await backend.exclusive(async () => {
       this.#graphs[Symbol.dispose]()
       cache[Symbol.dispose]()
+      kernelWeights?.[Symbol.dispose]()
       weights[Symbol.dispose]()
       return Promise.resolve()
     })
@@ -146,52 +148,6 @@ export class GraphModel implements PricedModel {
     this.totals.computeMs += performance.now() - started
     this.totals.passes++
     return forward
-  }
-
-  #readBack(forward: ForwardGraph, layout: PassLayout): void {
-    const { vocabSize, width } = this.#parts.config
-    const wanted = layout.outputRows.length * vocabSize
-    if (this.#logits.length < wanted) this.#logits = new Float32Array(wanted)
-    forward.graph.read(forward.logits, this.#logits.subarray(0, wanted))
-    const perTap = layout.tokens.length * width
-    if (this.#features.length < perTap * forward.taps.length)
-      this.#features = new Float32Array(perTap * forward.taps.length)
-    forward.taps.forEach((tap, index) =>
-      forward.graph.read(tap, this.#features.subarray(index * perTap, (index + 1) * perTap)),
-    )
-  }
-
-  #scores(items: readonly PassItem[], layout: PassLayout, pass: number): Scores[] {
-    const { vocabSize, width } = this.#parts.config
-    const { taps } = this.#parts
-    const fresh = (): void => {
-      if (pass !== this.#pass || this.#disposed) throw new DisposedError('set of scores (a later pass replaced them)')
-    }
-    let firstOutput = 0
-    return items.map((item, index) => {
-      const places = new Map(item.outputs.map((node, place) => [node, place]))
-      const offset = firstOutput
-      const firstRow = layout.firstRows[index] as number
-      firstOutput += item.outputs.length
-      return {
-        logits: (node: NodeId) => {
-          fresh()
-          const row = offset + defined(places.get(node), `logits of node ${node}`)
-          return this.#logits.subarray(row * vocabSize, (row + 1) * vocabSize)
-        },
-        features: (node: NodeId) => {
-          fresh()
-          assert(taps.length > 0 && node >= item.from && node < item.tree.size, `features of node ${node}`)
-          const result = new Float32Array(taps.length * width)
-          const row = firstRow + node - item.from
-          for (let tap = 0; tap < taps.length; tap++) {
-            const at = (tap * layout.tokens.length + row) * width
-            result.set(this.#features.subarray(at, at + width), tap * width)
-          }
-          return result
-        },
-      }
-    })
   }
 
   #own(sequence: Sequence): CacheSequence {

@@ -30,21 +30,33 @@ const PROBE_COLUMNS = 128
 
 /**
  * The smallest padding under which every product of this model treats its rows alike, as measured now or at an earlier
- * start with the same weights, library and CPU. Measuring takes some milliseconds.
+ * start with the same weights, library and CPU. Measuring takes some milliseconds. Matrices that our own kernels took over
+ * (`packed`) need no padding: their rows are independent by construction, which the kernels' own tests show.
  */
 export async function findRowPadding(
   backend: Backend,
   weights: Weights,
   config: ModelConfig,
   fingerprint: string,
+  packed: ReadonlySet<string> = new Set(),
 ): Promise<RowPadding> {
+  const samples = distinctMatrices(weights, config, packed)
+  if (samples.length === 0) return { multiple: 1, exact: true }
   const folder = join(readEnvironment().cacheDir, 'paddings')
   const { probe } = backend.ggml
-  const identity = [fingerprint, probe.ggmlCommit, probe.cpuLibrary, cpuName(), backend.device.name, ROW_COUNTS]
+  const identity = [
+    fingerprint,
+    probe.ggmlCommit,
+    probe.cpuLibrary,
+    cpuName(),
+    backend.device.name,
+    ROW_COUNTS,
+    packed.size,
+  ]
   const key = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 24)
   const known = readNote(folder, key)
   if (isRowPadding(known)) return known
-  const measured = await measureRowPadding(backend, weights, config)
+  const measured = await measureRowPadding(backend, samples)
   if (config.vocabSize >= WORTH_A_NOTE) writeNote(folder, key, measured)
   return measured
 }
@@ -56,9 +68,9 @@ function isRowPadding(note: unknown): note is RowPadding {
   return PADDINGS.includes(padding?.multiple ?? 0) && typeof padding?.exact === 'boolean'
 }
 
-async function measureRowPadding(backend: Backend, weights: Weights, config: ModelConfig): Promise<RowPadding> {
+async function measureRowPadding(backend: Backend, samples: readonly Sample[]): Promise<RowPadding> {
   let needed = 1
-  const results = await backend.exclusive(() => probeRows(backend, distinctMatrices(weights, config)))
+  const results = await backend.exclusive(() => probeRows(backend, samples))
   for (const rows of results) {
     const multiple = PADDINGS.find((padding) => agree(rows, padding))
     if (multiple === undefined) return { multiple: PADDINGS.at(-1) ?? 1, exact: false }
@@ -73,11 +85,11 @@ interface Sample {
 }
 
 /** One matrix per (type, input width, layout); the head may be the embedding table. */
-function distinctMatrices(weights: Weights, config: ModelConfig): Sample[] {
+function distinctMatrices(weights: Weights, config: ModelConfig, packed: ReadonlySet<string>): Sample[] {
   const samples = new Map<string, Sample>()
   for (const { name, role } of layout(config)) {
     const tensor = weights.find(name)
-    if (tensor === undefined || role === 'vector') continue
+    if (tensor === undefined || role === 'vector' || packed.has(name)) continue
     const repacked = weights.isRepacked(name)
     const key = `${tensor.type}/${tensor.shape[0]}/${repacked}`
     const known = samples.get(key)

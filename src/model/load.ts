@@ -5,6 +5,8 @@ import { loadGguf, type GgufModel } from '../gguf/index.ts'
 import { openBackend, TYPE, type Backend } from '../tensor/index.ts'
 import { readConfig, type ModelConfig } from './config.ts'
 import { GraphModel } from './graph-model.ts'
+import { planGroups, type PlannedGroup } from './kernel-plan.ts'
+import { KernelWeights } from './kernel-weights.ts'
 import { findRowPadding } from './invariance.ts'
 import { SLACK_ROWS } from './sequence.ts'
 import type { ModelSpec } from './types.ts'
@@ -25,6 +27,8 @@ export interface LoadModelOptions extends LoadWeightsOptions {
   readonly taps?: readonly number[] | undefined
   /** Move cache rows by graph operations, as on a device without shared memory (for tests). */
   readonly moveOnDevice?: boolean | undefined
+  /** Use our own kernels where there are some for this processor and these weights. Default true. */
+  readonly kernels?: boolean | undefined
 }
 
 const DEFAULT_CONTEXT = 4096
@@ -44,24 +48,32 @@ export async function loadModel(file: string | GgufModel, options: LoadModelOpti
     )
   }
   const ownsBackend = options.backend === undefined
-  const backend = options.backend ?? openBackend({ threads: options.threads ?? 1 })
+  const backend = options.backend ?? openBackend({ threads: options.threads ?? 1, kernels: options.kernels })
   let weights: Weights | undefined
+  let kernelWeights: KernelWeights | undefined
   let cache: KvCache | undefined
   try {
-    weights = await Weights.load(backend, gguf, config, options)
+    const plan = planKernels(backend, gguf, config)
+    const packed = new Set(plan.flatMap((group) => group.matrices.map(({ weight }) => weight)))
+    weights = await Weights.load(backend, gguf, config, { ...options, packed })
+    if (plan.length > 0) {
+      kernelWeights = await KernelWeights.pack(backend, plan, config, weights, options)
+      weights.releasePacked()
+    }
     const slots = (context + SLACK_ROWS) * (options.sequences ?? 1)
     cache = new KvCache(
       backend,
       { layerCount: config.layerCount, keyWidth: kvWidth, valueWidth: kvWidth, type: kvType, slots },
       { moveOnDevice: options.moveOnDevice ?? false },
     )
-    const rowPadding = await findRowPadding(backend, weights, config, gguf.fingerprint)
+    const rowPadding = await findRowPadding(backend, weights, config, gguf.fingerprint, packed)
     const spec = describe(gguf, config, weights, cache.bytes / slots)
     const model = new GraphModel({
       backend,
       ownsBackend,
       config,
       weights,
+      kernelWeights,
       cache,
       spec,
       context,
@@ -72,6 +84,7 @@ export async function loadModel(file: string | GgufModel, options: LoadModelOpti
     return model
   } catch (error) {
     cache?.[Symbol.dispose]()
+    kernelWeights?.[Symbol.dispose]()
     weights?.[Symbol.dispose]()
     if (ownsBackend) await backend[Symbol.asyncDispose]()
     throw error
@@ -79,6 +92,11 @@ export async function loadModel(file: string | GgufModel, options: LoadModelOpti
 }
 
 // ---------------------------------------------------------------------------------------------------------------
+
+function planKernels(backend: Backend, file: GgufModel, config: ModelConfig): readonly PlannedGroup[] {
+  const { kernels } = backend
+  return kernels ? planGroups(file, config, (type, inputs, outputs) => kernels.packedBytes(type, inputs, outputs)) : []
+}
 
 function chooseContext(config: ModelConfig, wanted: number | undefined): number {
   if (wanted === undefined) return Math.min(config.trainedContext, DEFAULT_CONTEXT)

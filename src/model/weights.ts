@@ -22,6 +22,8 @@ import { layout, type WeightRole } from './layout.ts'
 export interface LoadWeightsOptions {
   /** Use the file in place instead of reading it into memory (CPU only). Default true. */
   readonly mmap?: boolean | undefined
+  /** Names of matrices that are needed only until `releasePacked`. */
+  readonly packed?: ReadonlySet<string> | undefined
   readonly signal?: AbortSignal | undefined
   /** Bytes done, bytes in all. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
@@ -44,7 +46,7 @@ const REPACKED_COLUMNS = 8
 export class Weights implements Disposable {
   /** Bytes that the matrices and vectors take, in files or in memory. */
   readonly bytes: number
-  readonly #stores: readonly WeightStore[]
+  #stores: readonly WeightStore[]
 
   private constructor(stores: readonly WeightStore[]) {
     this.#stores = stores
@@ -60,7 +62,7 @@ export class Weights implements Disposable {
     throwIfAborted(options.signal)
     const stores: WeightStore[] = []
     try {
-      for (const group of groupTensors(backend, file, config)) {
+      for (const group of groupTensors(backend, file, config, options.packed ?? new Set())) {
         stores.push(
           (options.mmap === false ? undefined : mapGroup(backend, file, group)) ?? allocateGroup(backend, group),
         )
@@ -81,6 +83,22 @@ export class Weights implements Disposable {
     return this.#storeOf(name)?.store.get(name)
   }
 
+  has(name: string): boolean {
+    return this.#storeOf(name) !== undefined
+  }
+
+  /** Where a tensor lies in this process's memory; only on devices that share it. */
+  address(name: string): bigint {
+    const { store } = defined(this.#storeOf(name), `weight ${name}`)
+    return store.address(store.get(name))
+  }
+
+  /** Ends the life of the matrices that were loaded as `packed`. */
+  releasePacked(): void {
+    disposeStores(this.#stores.filter(({ group }) => group.packed))
+    this.#stores = this.#stores.filter(({ group }) => !group.packed)
+  }
+
   isRepacked(name: string): boolean {
     return this.#storeOf(name)?.group.repackType !== undefined
   }
@@ -96,11 +114,12 @@ export class Weights implements Disposable {
 
 // ---------------------------------------------------------------------------------------------------------------
 
-/** Tensors that are stored alike: repacked ones together, plain ones by file. */
+/** Tensors that are stored alike: ggml's repacked ones together, others by file and by how long they live. */
 interface TensorGroup {
   readonly tensors: readonly GgufTensor[]
   readonly file: number
   readonly repackType: BufferTypePtr | undefined
+  readonly packed: boolean
 }
 
 interface WeightStore {
@@ -117,21 +136,33 @@ function disposeStores(stores: readonly WeightStore[]): void {
   }
 }
 
-function groupTensors(backend: Backend, file: GgufModel, config: ModelConfig): TensorGroup[] {
+function groupTensors(
+  backend: Backend,
+  file: GgufModel,
+  config: ModelConfig,
+  packed: ReadonlySet<string>,
+): TensorGroup[] {
   const repackType = canRepack(backend) ? backend.repackType : undefined
   const isRepacked = ({ tensor, role }: FoundTensor): boolean =>
     repackType !== undefined &&
     role === 'matrix' &&
+    !packed.has(tensor.name) &&
     REPACKED_TYPES.has(tensor.type) &&
     (tensor.shape[1] ?? 0) % REPACKED_COLUMNS === 0
   const found = matchTensors(file, config)
-  const groups = file.files.map((_, index): TensorGroup => ({
-    tensors: found.filter((one) => !isRepacked(one) && one.tensor.file === index).map(({ tensor }) => tensor),
-    file: index,
-    repackType: undefined,
-  }))
+  const plain = found.filter((one) => !isRepacked(one)).map(({ tensor }) => tensor)
+  const groups = file.files.flatMap((_, index) =>
+    [false, true].map((short): TensorGroup => ({
+      tensors: plain.filter((tensor) => tensor.file === index && packed.has(tensor.name) === short),
+      file: index,
+      repackType: undefined,
+      packed: short,
+    })),
+  )
   const repacked = found.filter(isRepacked).map(({ tensor }) => tensor)
-  return [...groups, { tensors: repacked, file: 0, repackType }].filter(({ tensors }) => tensors.length > 0)
+  return [...groups, { tensors: repacked, file: 0, repackType, packed: false }].filter(
+    ({ tensors }) => tensors.length > 0,
+  )
 }
 
 /** Lays plain tensors over the file itself; undefined where the device or the file does not allow it. */

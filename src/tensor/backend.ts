@@ -2,28 +2,32 @@
  * One compute device with its persistent threads, and the queue that lets one computation run at a time.
  * Computation happens on a thread of its own: the event loop stays alive.
  */
-import { assert } from '../util/assert.ts'
 import { DisposedError, NativeError, UsageError } from '../util/errors.ts'
-import { countHandle, DEVICE_CPU, isNull } from '../ffi/index.ts'
-import type { BackendPtr, BufferTypePtr, Device, Ggml, GraphPtr, NativeThread, ThreadpoolPtr } from '../ffi/index.ts'
+import { countHandle, DEVICE_CPU, isNull, kernelThread, loadKernels } from '../ffi/index.ts'
+import type { BackendPtr, BufferTypePtr, Device, Ggml, Kernels, GraphPtr, NativeThread } from '../ffi/index.ts'
 import { viewMemory } from '../ffi/index.ts'
+import { CpuThreads } from './cpu-threads.ts'
 
 export interface BackendOptions {
   readonly threads: number
   /** Device name as `doctor` lists it; default: the CPU. */
   readonly device?: string | undefined
+  /** Use our own kernels where there are some for this processor. Default true. */
+  readonly kernels?: boolean | undefined
+  /** Called before the kernels are compiled, which takes some seconds and blocks; needed only where no package brought them. */
+  readonly onBuild?: (() => void) | undefined
 }
 
-/** Size of ggml_threadpool_params, and where `poll` lies in it. */
-const THREADPOOL_PARAMS_BYTES = 528
 const MAX_THREADS = 512
 
 export class Backend implements AsyncDisposable {
   readonly ggml: Ggml
   readonly threads: number
   readonly device: Device
+  /** Our own kernels; undefined on other devices, or where there are none (`heterospec doctor` says why). */
+  readonly kernels: Kernels | undefined
   #pointer: BackendPtr | undefined
-  #pool: ThreadpoolPtr | undefined
+  readonly #threads: CpuThreads | undefined
   readonly #thread: NativeThread
   #tail: Promise<unknown> = Promise.resolve()
 
@@ -38,13 +42,14 @@ export class Backend implements AsyncDisposable {
     this.ggml = ggml
     this.threads = threads
     this.device = chooseDevice(ggml, options.device)
+    this.kernels = this.isCpu && options.kernels !== false ? loadKernels({ onBuild: options.onBuild }) : undefined
     const pointer = ggml.base.ggml_backend_dev_init(this.device.pointer, null)
     if (isNull(pointer))
       throw new NativeError('native-failure', `expected device ${this.device.name} to start, it did not`)
     this.#pointer = pointer
     countHandle('backend', 1)
-    if (this.isCpu && ggml.cpu) this.#startThreads(pointer)
-    this.#thread = ggml.computeThread()
+    this.#threads = this.isCpu && ggml.cpu ? new CpuThreads(ggml, pointer, threads, this.kernels) : undefined
+    this.#thread = this.kernels ? kernelThread(this.kernels) : ggml.computeThread()
   }
 
   get pointer(): BackendPtr {
@@ -82,9 +87,13 @@ export class Backend implements AsyncDisposable {
     return run
   }
 
-  /** Computes an allocated graph on the device's own thread. Call inside `exclusive`. Throws `native-failure`. */
-  async compute(graph: GraphPtr): Promise<void> {
-    const status = await this.#thread.call(this.pointer, graph)
+  /**
+   * Computes an allocated graph on the device's own thread; `shared`: threads of our own share the work of each operation,
+   * which only our kernels know how to do. Call inside `exclusive`. Throws `native-failure`.
+   */
+  async compute(graph: GraphPtr, shared: boolean): Promise<void> {
+    this.#threads?.use(shared)
+    const status = await this.#thread.call(this.#threads?.runner ?? this.pointer, graph)
     if (status !== 0)
       throw new NativeError('native-failure', `expected the device to finish its graph, got status ${status}`)
   }
@@ -97,29 +106,7 @@ export class Backend implements AsyncDisposable {
     await this.#thread[Symbol.asyncDispose]()
     this.ggml.base.ggml_backend_free(pointer)
     countHandle('backend', -1)
-    if (this.#pool !== undefined) {
-      this.ggml.cpu?.ggml_threadpool_free(this.#pool)
-      this.#pool = undefined
-      countHandle('threadpool', -1)
-    }
-  }
-
-  /** Without a persistent pool every computation would spawn its threads: 47 us instead of 2.4 us for a toy graph. */
-  #startThreads(pointer: BackendPtr): void {
-    const cpu = this.ggml.cpu
-    assert(cpu !== undefined, 'a CPU device without its functions')
-    const params = new Uint8Array(THREADPOOL_PARAMS_BYTES)
-    this.ggml.base.ggml_threadpool_params_init(params, this.threads)
-    const pool = cpu.ggml_threadpool_new(params)
-    if (isNull(pool))
-      throw new NativeError('native-failure', `expected ${this.threads} threads to start, they did not; use fewer`)
-    countHandle('threadpool', 1)
-    this.#pool = pool
-    cpu.ggml_backend_set_n_threads(pointer, this.threads)
-    cpu.ggml_backend_cpu_set_threadpool(pointer, pool)
-    // The reference switch makes attention treat every row alike, whatever the number of rows, slots or threads:
-    // without it a tree node's logits differ in the last bits from those of plain decoding.
-    cpu.ggml_backend_cpu_set_use_ref(pointer, true)
+    this.#threads?.[Symbol.dispose]()
   }
 }
 

@@ -7,6 +7,7 @@ import { DisposedError, NativeError } from '../util/errors.ts'
 import { countHandle, isNull } from '../ffi/index.ts'
 import type { AllocatorPtr, Bytes, ContextPtr, GraphPtr } from '../ffi/index.ts'
 import type { Backend } from './backend.ts'
+import { KernelOps } from './kernel-ops.ts'
 import { Ops } from './ops.ts'
 import { elementCount } from './shape.ts'
 import { createTensor, type TensorSpec } from './store.ts'
@@ -14,6 +15,10 @@ import type { Tensor } from './types.ts'
 
 export class Graph implements Disposable {
   readonly ops: Ops
+  /** Our own kernels' operations; undefined where there are none. */
+  readonly kernels: KernelOps | undefined
+  /** All heavy operations are our kernels': their work is shared among threads of our own. */
+  shared = false
   readonly #backend: Backend
   #context: ContextPtr | undefined
   #allocator: AllocatorPtr | undefined
@@ -31,6 +36,7 @@ export class Graph implements Disposable {
     this.#allocator = base.ggml_gallocr_new(backend.bufferType)
     countHandle('allocator', 1)
     this.ops = new Ops(base, this.#context)
+    this.kernels = backend.kernels && new KernelOps(base, this.#context, backend.kernels)
   }
 
   /** A leaf that `write` fills before each computation. */
@@ -83,7 +89,14 @@ export class Graph implements Disposable {
   async compute(): Promise<void> {
     this.#live()
     assert(this.#allocated, 'a graph must be allocated before it is computed')
-    await this.#backend.compute(this.#graph)
+    await this.#backend.compute(this.#graph, this.shared)
+  }
+
+  /** Where a result lies in this process's memory, until the graph is computed again or ends. CPU only. */
+  address(tensor: Tensor): bigint {
+    this.#live()
+    assert(this.#backend.isCpu, 'the address of a result on a device')
+    return this.#backend.ggml.base.ggml_get_data(tensor.pointer)
   }
 
   /** Copies `into.byteLength` bytes of a result from byte `offset` on. */

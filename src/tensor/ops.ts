@@ -93,6 +93,13 @@ export class Ops {
     return this.#fresh(this.#base.ggml_add(this.#context, a.pointer, b.pointer), a.shape)
   }
 
+  /** `a` and `b` beside each other along axis 0. */
+  concat(a: Tensor, b: Tensor): Tensor {
+    assert(a.type === b.type && a.shape[1] === b.shape[1], `concat: ${describe(a)} and ${describe(b)}`)
+    const pointer = this.#base.ggml_concat(this.#context, a.pointer, b.pointer, 0)
+    return this.#fresh(pointer, [a.shape[0] + b.shape[0], a.shape[1], a.shape[2], a.shape[3]])
+  }
+
   /** silu(a) * b. */
   swiglu(a: Tensor, b: Tensor): Tensor {
     assert(

@@ -106,6 +106,12 @@ export class TensorStore implements Disposable {
     return new Uint8Array(viewMemory(this.#base.ggml_get_data(tensor.pointer), bytes))
   }
 
+  /** Where a tensor lies in this process's memory; only for host stores, and only while the store lives. */
+  address(tensor: Tensor): bigint {
+    assert(this.isHost, 'the address of a tensor on a device')
+    return this.#base.ggml_get_data(tensor.pointer)
+  }
+
   /** Fills a tensor, or `data.byteLength` bytes of it from `offset`. Works on every device. */
   write(tensor: Tensor, data: Uint8Array, offset = 0): void {
     if (this.#buffer === undefined) throw new DisposedError('tensor store')

@@ -4,6 +4,7 @@
  * A *round* drafts a tree below the *root* (the last emitted token, whose KV is not yet in the target's cache),
  * *scores* it in one target pass, *verifies* it and *commits* the accepted path.
  */
+import type { TopK } from '../util/topk.ts'
 
 export type TokenId = number
 
@@ -57,6 +58,8 @@ export type Proposal = Ranked | Sampled
 export interface Scores {
   /** [vocab] logits after reading the path to `node`. Throws for a node whose logits were not asked for. */
   logits(node: NodeId): Float32Array
+  /** The same as `topK(logits(node), count)`, for models that need not hand out the row for it. */
+  top?(node: NodeId, count: number): TopK
   /** [tapCount * width] tapped hidden states of `node`; throws when the model has no taps switched on. */
   features(node: NodeId): Float32Array
 }

@@ -1,5 +1,5 @@
 import { homedir, platform } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { readEnvironment } from './env.ts'
 
@@ -9,6 +9,9 @@ describe('the environment', () => {
       HETEROSPEC_CACHE: '/cache',
       HETEROSPEC_LIBRARY: '/libs',
       HETEROSPEC_CPU_VARIANT: 'haswell',
+      HETEROSPEC_KERNELS: 'avx2',
+      CC: 'ccache gcc',
+      PATH: ['/bin', '', '/opt/bin'].join(delimiter),
       HF_ENDPOINT: 'https://mirror.example',
       HF_TOKEN: 'secret',
     })
@@ -16,6 +19,9 @@ describe('the environment', () => {
       cacheDir: '/cache',
       libraryDir: '/libs',
       cpuVariant: 'haswell',
+      kernels: 'avx2',
+      compiler: 'ccache gcc',
+      programFolders: ['/bin', '/opt/bin'],
       hubEndpoint: 'https://mirror.example',
       hubToken: 'secret',
     })
@@ -25,7 +31,13 @@ describe('the environment', () => {
     const read = readEnvironment({})
     expect(read.cacheDir).toMatch(/heterospec$/)
     expect(read.cacheDir.startsWith(homedir())).toBe(true)
-    expect(read).toMatchObject({ libraryDir: undefined, cpuVariant: undefined, hubToken: undefined })
+    expect(read).toMatchObject({
+      libraryDir: undefined,
+      cpuVariant: undefined,
+      kernels: undefined,
+      hubToken: undefined,
+    })
+    expect(read).toMatchObject({ compiler: undefined, programFolders: [] })
     expect(read.hubEndpoint).toMatch(/^https:/)
   })
 

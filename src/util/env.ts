@@ -1,6 +1,6 @@
 /** The only reader of environment variables and of the process's surroundings outside `cli/`. */
 import { cpus, homedir, platform } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 
 export interface Environment {
   /** Folder for models and measurements (`HETEROSPEC_CACHE`, else the platform's convention). */
@@ -9,6 +9,12 @@ export interface Environment {
   readonly libraryDir: string | undefined
   /** File name of one CPU variant to force (`HETEROSPEC_CPU_VARIANT`, e.g. `haswell`). */
   readonly cpuVariant: string | undefined
+  /** Which of heterospec's own kernels to use (`HETEROSPEC_KERNELS`): `auto`, `off`, or the name of a set. */
+  readonly kernels: string | undefined
+  /** The C compiler and its first arguments (`CC`), if the user names one. */
+  readonly compiler: string | undefined
+  /** Folders with programs (`PATH`), in order. */
+  readonly programFolders: readonly string[]
   /** Threads for models when nobody says (`HETEROSPEC_THREADS`). */
   readonly threads: number | undefined
   /** Where model files are fetched from (`HF_ENDPOINT`). */
@@ -22,6 +28,9 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environme
     cacheDir: filled(env.HETEROSPEC_CACHE) ?? defaultCacheDir(env),
     libraryDir: filled(env.HETEROSPEC_LIBRARY),
     cpuVariant: filled(env.HETEROSPEC_CPU_VARIANT),
+    kernels: filled(env.HETEROSPEC_KERNELS),
+    compiler: filled(env.CC?.trim()),
+    programFolders: (env.PATH ?? '').split(delimiter).filter((folder) => folder !== ''),
     threads: filled(env.HETEROSPEC_THREADS) === undefined ? undefined : Number(env.HETEROSPEC_THREADS),
     hubEndpoint: filled(env.HF_ENDPOINT) ?? 'https://huggingface.co',
     hubToken: filled(env.HF_TOKEN),

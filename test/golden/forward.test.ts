@@ -49,8 +49,8 @@ describe('the float16 cache stays within its rounding', () => {
 
 describe('every weight type is read as the reference reads it', () => {
   for (const weightType of Object.keys(weightTypes) as WeightType[]) {
-    it(weightType, async () => {
-      const error = await worstError({ weightType, width: 256, layers: 1 }, 'f32', shortPrompt)
+    it.each([true, false])(`${weightType}, kernels: %s`, async (kernels) => {
+      const error = await worstError({ weightType, width: 256, layers: 1 }, 'f32', shortPrompt, kernels)
       expect(error).toBeLessThan(0.1)
     })
   }
@@ -80,10 +80,15 @@ describe('several sequences in one pass', () => {
 // ---------------------------------------------------------------------------------------------------------------
 
 /** Largest error over all prompt rows and the nodes of a tree, relative to the spread of the reference's logits. */
-async function worstError(options: TinyOptions, kvType: 'f32' | 'f16', prompt = longPrompt): Promise<number> {
+async function worstError(
+  options: TinyOptions,
+  kvType: 'f32' | 'f16',
+  prompt = longPrompt,
+  kernels = true,
+): Promise<number> {
   const path = await tinyFile(options)
   const reference = await ReferenceModel.open(loadGguf(path))
-  await using model = await loadModel(path, { kvType, context: 256 })
+  await using model = await loadModel(path, { kvType, context: 256, kernels })
   using sequence = model.open()
   const expected = reference.logits(prompt)
   let worst = 0

@@ -10,6 +10,8 @@ import {
   mkdirSync,
   readFileSync,
   readdirSync,
+  realpathSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs'
@@ -18,6 +20,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import type { KernelReport } from '../../src/ffi/index.ts'
+import { findCompilers, kernelFileName, kernelsExistFor, readKernelSources } from '../../src/ffi/kernel-build.ts'
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
@@ -32,7 +36,11 @@ let packed: string[]
 
 /** Runs a program in the user's folder and returns what it printed; anything but success is a failure of the test. */
 function run(program: string, ...args: string[]): string {
-  const environment = { ...process.env, HETEROSPEC_CACHE: join(folder, 'cache'), NODE_OPTIONS: '' }
+  return runWith({}, program, ...args)
+}
+
+function runWith(variables: NodeJS.ProcessEnv, program: string, ...args: string[]): string {
+  const environment = { ...process.env, HETEROSPEC_CACHE: join(folder, 'cache'), NODE_OPTIONS: '', ...variables }
   const child = spawnSync(program, args, { cwd: folder, env: environment, encoding: 'utf8', timeout: 110_000 })
   expect(child.status, `${program} ${args.join(' ')}\n${child.stdout}\n${child.stderr}`).toBe(0)
   return child.stdout
@@ -63,9 +71,14 @@ describe('the packed package', () => {
         'bin/heterospec.cjs',
         'dist/index.js',
         'dist/index.d.ts',
+        ...readdirSync(join(root, 'native'))
+          .filter((name) => /\.(c|h|inc)$/.test(name))
+          .map((name) => `native/${name}`),
       ]),
     )
-    expect(packed.filter((path) => !/^(dist|bin)\/|^[A-Z]+(\.md)?$|^package\.json$/.test(path))).toEqual([])
+    const expected =
+      /^(dist|bin)\/|^native\/\w+\.(c|h|inc)$|^prebuilt\/[\w-]+\/libheterospec-\w+\.so$|^[A-Z]+(\.md)?$|^package\.json$/
+    expect(packed.filter((path) => !expected.test(path))).toEqual([])
     expect(packed.filter((path) => /\.test\.|(^|\/)(test|bench|scripts)\//.test(path))).toEqual([])
   })
 
@@ -97,6 +110,42 @@ describe('the packed package', () => {
     const answer = JSON.parse(output.trim().split('\n').at(-1) ?? '') as { text: string; tokens: number[] }
     expect(answer.tokens.length).toBe(8)
     expect(answer.text).not.toBe('')
+  })
+})
+
+describe("heterospec's own kernels in the package", () => {
+  const sources = readKernelSources(join(root, 'native'))
+  const library = `prebuilt/${process.platform}-${process.arch}/${sources ? kernelFileName(sources) : ''}`
+  const tiny = inject('tinyModelPath')
+  const command = join('node_modules', 'heterospec', 'bin', 'heterospec.cjs')
+  /** What `doctor` says when it runs with some environment variables. */
+  const kernelsOf = (variables: NodeJS.ProcessEnv): KernelReport => {
+    const output = runWith(variables, process.execPath, command, 'doctor', '--json', '--model', tiny)
+    return (JSON.parse(output) as { library: { kernels: KernelReport } }).library.kernels
+  }
+
+  it.runIf(kernelsExistFor() && findCompilers().length > 0)('are compiled for this kind of machine', () => {
+    const prebuilt = packed.filter((path) => path.startsWith('prebuilt/'))
+    expect(prebuilt, 'run "npm run build" after a change in native/').toEqual([library])
+    const installed = join(folder, 'node_modules', 'heterospec', library)
+    // A processor without AVX2 or the like has a reason instead.
+    const { path = installed, origin = 'prebuilt', reason } = kernelsOf({})
+    expect({ path, origin }, reason).toEqual({ path: realpathSync(installed), origin: 'prebuilt' })
+  })
+
+  it('are not needed: without them and without a compiler it answers all the same', () => {
+    const prebuilt = join(folder, 'node_modules', 'heterospec', 'prebuilt')
+    const aside = join(folder, 'aside')
+    if (existsSync(prebuilt)) renameSync(prebuilt, aside)
+    const bare = { PATH: '/nowhere', CC: '', HETEROSPEC_CACHE: join(folder, 'bare-cache') }
+    try {
+      expect(kernelsOf(bare).reason).toMatch(/no prebuilt library fits, and no C compiler was found|there are none for/)
+      const flags = ['--model', tiny, '--max-tokens', '8', '--threads', '1', '--json']
+      const output = runWith(bare, process.execPath, command, 'run', 'Hello', ...flags)
+      expect((JSON.parse(output.trim().split('\n').at(-1) ?? '') as { tokens: number[] }).tokens.length).toBe(8)
+    } finally {
+      if (existsSync(aside)) renameSync(aside, prebuilt)
+    }
   })
 })
 

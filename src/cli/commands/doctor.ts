@@ -13,13 +13,18 @@ export function define(command: Command): void {
     .addHelpText('after', '\nFetches nothing. Ends with 1 when something is missing without which nothing runs.')
     .action(async (options) => {
       using interrupt = listenForInterrupt()
-      const checkup = await examine(options, interrupt.signal)
+      const onBuild = (): void => {
+        if (!options.json) console.error("compiling heterospec's own kernels, once ...")
+      }
+      const checkup = await examine(options, interrupt.signal, onBuild)
       console.log(options.json ? JSON.stringify(checkup) : describe(checkup))
       if (checkup.findings.some(({ essential }) => essential)) process.exitCode = 1
     })
 }
 
 // ---------------------------------------------------------------------------------------------------------------
+
+type Kernels = NonNullable<Checkup['library']>['kernels']
 
 function describe(checkup: Checkup): string {
   const parts = [formatTable([...machineRows(checkup), ...libraryRows(checkup), ...modelRows(checkup)])]
@@ -45,8 +50,14 @@ function libraryRows({ library, cpu }: Checkup): string[][] {
     ['variant', library.cpuLibrary ?? 'chosen by ggml'],
     ['features', cpu.features.join(' ') || 'none reported'],
     ...library.devices.map((device, index) => [index === 0 ? 'devices' : '', device]),
-    ['kernels', "ggml's own operations (no native code of heterospec, no compiler needed)"],
+    ['kernels', describeKernels(library.kernels)],
   ]
+}
+
+/** A long reason stands below, beside what to do about it. */
+function describeKernels({ set, origin, path, reason, advice }: Kernels): string {
+  if (set !== undefined) return `${set}, ${origin === 'prebuilt' ? 'prebuilt' : 'compiled here'}: ${path ?? ''}`
+  return `ggml's own operations${advice === undefined ? ` (ours: ${reason ?? ''})` : ', see below'}`
 }
 
 function modelRows({ model }: Checkup): string[][] {

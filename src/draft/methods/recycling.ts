@@ -7,7 +7,8 @@ import { growBestFirst, type Candidate, type Growth } from '../best-first.ts'
 import { bareRoot, finishTree } from '../grow.ts'
 import { judgeGrowth } from '../judge.ts'
 import { AcceptanceRates } from '../rates.ts'
-import { SuccessorTable } from '../successor-table.ts'
+import { FOLLOWERS, SuccessorTable } from '../successor-table.ts'
+import { topK } from '../../util/topk.ts'
 import type { PromptRow } from '../../model/index.ts'
 import type { NodeId, Ranked, RoundOutcome, Scores, TokenId, TokenTree } from '../../tree/index.ts'
 import type { Drafter, DraftParts, DraftRound, DraftSession } from '../types.ts'
@@ -75,8 +76,10 @@ class RecyclingSession implements DraftSession<Ranked> {
   }
 
   observe(outcome: RoundOutcome, scores: Scores): void {
-    for (const node of rowsToLearn(outcome))
-      this.#table.update(outcome.tree.tokens[node] as TokenId, scores.logits(node))
+    for (const node of rowsToLearn(outcome)) {
+      const best = scores.top?.(node, FOLLOWERS) ?? topK(scores.logits(node), FOLLOWERS)
+      this.#table.updateBest(outcome.tree.tokens[node] as TokenId, best)
+    }
     if (this.#growth === undefined) return
     judgeGrowth(this.#growth, outcome, this.#rates)
     this.#growth = undefined
