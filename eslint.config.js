@@ -18,5 +18,6 @@ export default tseslint.config(
     files: ['**/*.test.ts', 'test/**'],
     rules: { '@typescript-eslint/no-non-null-assertion': 'off', '@typescript-eslint/require-await': 'off' },
   },
+  { files: ['**/*.mjs'], extends: [tseslint.configs.disableTypeChecked] },
   { files: ['vitest.config.ts'], rules: { 'no-restricted-exports': 'off' } },
 )

@@ -21,6 +21,8 @@ export interface LlamaText {
   step(tokens: readonly number[]): { token: number; gap: number }
   /** Reads tokens as libllama does by default, 512 rows at a time; only the last row's logits are computed. */
   read(tokens: readonly number[]): void
+  /** Reads likewise; the arg-max after the last token. */
+  next(tokens: readonly number[]): number
   /** Reads tokens in one call; the logits of all rows, [tokens.length * vocabSize], a view valid until the next call. */
   pass(tokens: readonly number[]): Float32Array
   /** Forgets everything after the first `length` tokens. */
@@ -118,6 +120,11 @@ class Text implements LlamaText {
   read(tokens: readonly number[]): void {
     for (let at = 0; at < tokens.length; at += CALL_TOKENS) this.#decode(tokens.slice(at, at + CALL_TOKENS))
     this.#logits(-1, 1)
+  }
+
+  next(tokens: readonly number[]): number {
+    this.read(tokens)
+    return argMax(this.#logits(-1, 1))
   }
 
   pass(tokens: readonly number[]): Float32Array {

@@ -15,14 +15,17 @@ export interface BenchOptions {
   readonly draftModel: string | undefined
 }
 
-/** `extra`: flags of one script with their defaults; their texts come back under `extra`. */
-export async function benchOptions<Name extends string = never>(
+/** `extra`: flags of one script with their defaults; their texts come back under `extra`. `switches`: flags without a text. */
+export async function benchOptions<Name extends string = never, Switch extends string = never>(
   defaults: Partial<Record<'perGroup' | 'tokens' | 'repeats', number>> = {},
   extra: Readonly<Record<Name, string>> = {} as Record<Name, string>,
-): Promise<BenchOptions & { readonly extra: Readonly<Record<Name, string>> }> {
+  switches: readonly Switch[] = [],
+): Promise<BenchOptions & { readonly extra: Readonly<Record<Name, string> & Record<Switch, boolean>> }> {
   const names = Object.keys(extra) as Name[]
   const own = Object.fromEntries(names.map((name) => [name, { type: 'string', default: extra[name] } as const]))
+  const isSwitch = (text: string): boolean => switches.some((name) => text === `--${name}`)
   const { values } = parseArgs({
+    args: process.argv.slice(2).filter((text) => !isSwitch(text)),
     options: {
       ...own,
       model: { type: 'string' },
@@ -45,7 +48,10 @@ export async function benchOptions<Name extends string = never>(
     sampledEvery: Number(values['sampled-every']),
     methods: values.methods.split(','),
     draftModel: values['draft-model'],
-    extra: Object.fromEntries(names.map((name) => [name, given[name]])) as Record<Name, string>,
+    extra: Object.fromEntries([
+      ...names.map((name) => [name, given[name]] as const),
+      ...switches.map((name) => [name, process.argv.includes(`--${name}`)] as const),
+    ]) as Record<Name, string> & Record<Switch, boolean>,
   }
 }
 

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 /* Raised with every change that the callers in TypeScript must follow. */
-#define HS_ABI 3
+#define HS_ABI 4
 
 /* Numbers of ggml_type. */
 enum hs_type {
@@ -127,7 +127,7 @@ HS_OP(hs_store_op, hs_attention);
 
 /* src0 F32 [heads * head_dim, rows] rotated queries, src1, src2 key and value cache, src3 mask F16 [visible slots, rows]
  * (0 visible, -inf hidden; every row sees a slot); dst: activations I8 [64, rows, heads * head_dim / 32] or
- * F32 [heads * head_dim, rows]. Softmax attention with online softmax in F32; visible slots in ascending order. */
+ * F32 [heads * head_dim, rows]. Softmax attention; values are added in ascending order of visible slots. */
 HS_OP(hs_attend_op, hs_attention);
 
 /* Bytes of a matrix in tiles; 0 when this type or shape has none. */
@@ -147,6 +147,10 @@ __attribute__((visibility("default"))) void hs_pack(int type, int64_t in, const 
 
 /* The k largest of n numbers and where they stand, best first, ties toward the smaller index; 1 <= k <= n. */
 __attribute__((visibility("default"))) void hs_top(const float *row, int n, int k, int32_t *ids, float *values);
+
+/* Bytes that products prefetch ahead; most rows that go straight through a tile; rows from which codes are unpacked to a slab.
+ * They change the time, never a result. Not while an operation runs. */
+__attribute__((visibility("default"))) void hs_tune(int ahead, int direct_rows, int slab_from);
 
 /* Threads of our own, the caller's included; NULL when there is no memory. */
 __attribute__((visibility("default"))) void *hs_pool_new(int threads);

@@ -129,7 +129,9 @@ static void compare(const struct product *p, const float *out) {
 static void compare_rows(const struct product *p, const float *all) {
   for (const int *rows = row_counts(); *rows; rows++) {
     const int shift = *rows * 7 % p->rows, threads = 1 + *rows % 4;
+    hs_tune(*rows * 512, 1 + *rows % 9, *rows % 3 * 12); /* changes the way, not the result */
     const float *out = compute(p, *rows, shift, threads);
+    hs_tune(4608, 9, 16);
     for (int i = 0; i < *rows; i++) {
       const int row = (i + shift) % p->rows;
       if (memcmp(out + i * p->out, all + row * p->out, (size_t)p->out * sizeof(float))) {

@@ -43,13 +43,7 @@ export interface EngineParts {
 /** Loads a model file into an engine. Throws `bad-file`, `unsupported-model`, `bad-option`, `library-missing`, `aborted`. */
 export async function openEngine(path: string, options: EngineOptions = {}): Promise<Engine> {
   const speculation = resolveSpeculation(options.speculative ?? 'auto')
-  const sequences = options.sequences ?? 1
-  if (!Number.isInteger(sequences) || sequences < 1) {
-    throw new UsageError(
-      'bad-option',
-      `expected a whole number of sequences from 1, got ${sequences}; leave the option out for 1`,
-    )
-  }
+  const sequences = checkSequences(options.sequences ?? 1)
   const threads = options.threads ?? defaultThreads()
   const early = options.early?.path === path ? options.early : undefined
   const gguf = early?.gguf ?? loadGguf(path)
@@ -71,6 +65,7 @@ export async function openEngine(path: string, options: EngineOptions = {}): Pro
       context: options.context,
       kvType: options.kvType,
       mmap: options.mmap,
+      cacheDir: options.cacheDir,
       signal: options.signal,
       onProgress: reporter(options, 'weights'),
     }),
@@ -100,6 +95,14 @@ export async function openEngine(path: string, options: EngineOptions = {}): Pro
   })
   await parts.drafting.prepare(speculation)
   return new LoadedEngine(parts, threads, stack.move())
+}
+
+function checkSequences(sequences: number): number {
+  if (Number.isInteger(sequences) && sequences >= 1) return sequences
+  throw new UsageError(
+    'bad-option',
+    `expected a whole number of sequences from 1, got ${sequences}; leave the option out for 1`,
+  )
 }
 
 /** Prices hold for one model, library, set of kernels and number of threads. */

@@ -39,6 +39,7 @@ export class Prices {
     if (known) return createCostModel(known)
     const slot = await slots.take([], options.signal)
     try {
+      await model.tune(slot.sequence)
       const { samples, steady } = await measureCosts(model, slot.sequence, options)
       if (steady) writeCosts(cacheDir, identity, samples)
       return createCostModel(samples)

@@ -265,6 +265,7 @@ export interface KernelFunctions {
     void
   >
   readonly hs_top: (row: bigint, count: number, wanted: number, ids: Int32Array, values: Float32Array) => void
+  readonly hs_tune: (ahead: number, directRows: number, slabFrom: number) => void
   readonly hs_pool_new: (threads: number) => bigint | null
   readonly hs_pool_free: (pool: bigint) => void
 }
@@ -276,6 +277,7 @@ export const kernelPrototypes: Record<keyof KernelFunctions, string> = {
   hs_packed_bytes: 'size_t hs_packed_bytes(int type, int64_t in, int64_t out)',
   hs_pack: 'void hs_pack(int type, int64_t in, const void* blocks, void* tiles, int64_t from, int64_t to)',
   hs_top: 'void hs_top(void* row, int n, int k, int32_t* ids, float* values)',
+  hs_tune: 'void hs_tune(int ahead, int direct_rows, int slab_from)',
   hs_pool_new: 'void* hs_pool_new(int threads)',
   hs_pool_free: 'void hs_pool_free(void* pool)',
 }

@@ -27,6 +27,8 @@ export interface Kernels {
   readonly freePool: KernelFunctions['hs_pool_free']
   /** Fills `ids` and `values` with the largest of `count` numbers at `row`, best first, ties toward the smaller index. */
   readonly top: KernelFunctions['hs_top']
+  /** Sets numbers that change the time of products, never a result. */
+  readonly tune: KernelFunctions['hs_tune']
   /** Bytes of a matrix in tiles; 0 when this type or shape has none. */
   readonly packedBytes: KernelFunctions['hs_packed_bytes']
   /** Puts rows `from` to `to` (multiples of 32) of a matrix of GGUF blocks into its tiles. Addresses, nothing is checked. */
@@ -158,6 +160,7 @@ function open({ path, set, origin }: Chosen): Loaded {
     createPool: native.hs_pool_new,
     freePool: native.hs_pool_free,
     top: native.hs_top,
+    tune: native.hs_tune,
     packedBytes: native.hs_packed_bytes,
     pack: native.hs_pack,
   }

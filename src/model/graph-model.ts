@@ -16,6 +16,7 @@ import type { ModelConfig } from './config.ts'
 import type { KernelWeights } from './kernel-weights.ts'
 import type { RowPadding } from './invariance.ts'
 import type { ModelSpec, OpenOptions, PricedModel, ScoreItem, Sequence } from './types.ts'
+import { applyTuning, tuneKernels } from './tuning.ts'
 import type { Weights } from './weights.ts'
 
 export interface GraphModelParts {
@@ -30,6 +31,8 @@ export interface GraphModelParts {
   readonly context: number
   readonly taps: readonly number[]
   readonly rowPadding: RowPadding
+  /** Where measurements are remembered. */
+  readonly cacheDir: string
 }
 
 export class GraphModel implements PricedModel {
@@ -106,6 +109,12 @@ export class GraphModel implements PricedModel {
   prepareStep(): void {
     const rows = this.#parts.rowPadding.multiple
     this.#graphs.get({ rows, slots: Math.min(SLOT_STEP, this.#parts.cache.settings.slots), outputs: rows })
+  }
+
+  async tune(sequence: Sequence): Promise<void> {
+    const { backend, cacheDir, kernelWeights } = this.#parts
+    if (!kernelWeights?.complete || applyTuning(backend, cacheDir)) return
+    await tuneKernels(backend, cacheDir, (rows) => this.timePass(sequence, rows, 0))
   }
 
   async timePass(sequence: Sequence, rows: number, context: number): Promise<number> {

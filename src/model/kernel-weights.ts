@@ -21,8 +21,8 @@ export interface KernelSettings {
 
 export interface PackOptions {
   readonly signal?: AbortSignal | undefined
-  /** Bytes packed, bytes in all. */
-  readonly onProgress?: ((done: number, total: number) => void) | undefined
+  /** Bytes packed so far. */
+  readonly onProgress?: ((done: number) => void) | undefined
 }
 
 /** Tiles begin at multiples of a cache line. */
@@ -32,6 +32,8 @@ const GROUPS_AT_ONCE = 4
 
 export class KernelWeights implements Disposable {
   readonly settings: KernelSettings
+  /** Of the matrices that were packed. */
+  readonly names: ReadonlySet<string>
   readonly sizes: AttentionSizes
   /** Bytes of tiles. */
   readonly bytes: number
@@ -45,6 +47,7 @@ export class KernelWeights implements Disposable {
   readonly #packings: readonly (readonly Settings[])[]
 
   private constructor(backend: Backend, plan: readonly PlannedGroup[], config: ModelConfig, weights: Weights) {
+    this.names = new Set(plan.flatMap((group) => group.matrices.map(({ weight }) => weight)))
     this.bytes = plan.reduce((sum, group) => sum + groupBytes(group), 0)
     this.complete = plan.length === config.layerCount * LAYER_GROUPS.length + 1
     this.holdsEmbedding = plan.some((group) => group.matrices.some(({ weight }) => weight === 'token_embd.weight'))
@@ -84,7 +87,7 @@ export class KernelWeights implements Disposable {
         throwIfAborted(options.signal)
         await fillTiles(backend, packed.#packings.slice(at, at + GROUPS_AT_ONCE).flat())
         done += plan.slice(at, at + GROUPS_AT_ONCE).reduce((sum, group) => sum + groupBytes(group), 0)
-        options.onProgress?.(done, packed.bytes)
+        options.onProgress?.(done)
       }
       return packed
     } catch (error) {

@@ -1,4 +1,5 @@
 /** From a file on disk to a model that is ready to score. Everything that can be wrong is checked before weights are read. */
+import { readEnvironment } from '../util/env.ts'
 import { UsageError } from '../util/errors.ts'
 import { KvCache } from '../cache/index.ts'
 import { loadGguf, type GgufModel } from '../gguf/index.ts'
@@ -10,6 +11,7 @@ import { KernelWeights } from './kernel-weights.ts'
 import { findRowPadding } from './invariance.ts'
 import { SLACK_ROWS } from './sequence.ts'
 import type { ModelSpec } from './types.ts'
+import { applyTuning } from './tuning.ts'
 import { Weights, type LoadWeightsOptions } from './weights.ts'
 
 export type KvType = 'f16' | 'f32' | 'q8_0'
@@ -27,6 +29,8 @@ export interface LoadModelOptions extends LoadWeightsOptions {
   readonly taps?: readonly number[] | undefined
   /** Move cache rows by graph operations, as on a device without shared memory (for tests). */
   readonly moveOnDevice?: boolean | undefined
+  /** Folder for measurements; default by platform. */
+  readonly cacheDir?: string | undefined
   /** Use our own kernels where there are some for this processor and these weights. Default true. */
   readonly kernels?: boolean | undefined
 }
@@ -53,20 +57,15 @@ export async function loadModel(file: string | GgufModel, options: LoadModelOpti
   let kernelWeights: KernelWeights | undefined
   let cache: KvCache | undefined
   try {
-    const plan = planKernels(backend, gguf, config)
-    const packed = new Set(plan.flatMap((group) => group.matrices.map(({ weight }) => weight)))
-    weights = await Weights.load(backend, gguf, config, { ...options, packed })
-    if (plan.length > 0) {
-      kernelWeights = await KernelWeights.pack(backend, plan, config, weights, options)
-      weights.releasePacked()
-    }
+    ;({ weights, kernelWeights } = await loadWeights(backend, gguf, config, options))
     const slots = (context + SLACK_ROWS) * (options.sequences ?? 1)
     cache = new KvCache(
       backend,
       { layerCount: config.layerCount, keyWidth: kvWidth, valueWidth: kvWidth, type: kvType, slots },
       { moveOnDevice: options.moveOnDevice ?? false },
     )
-    const rowPadding = await findRowPadding(backend, weights, config, gguf.fingerprint, packed)
+    const rowPadding = await findRowPadding(backend, weights, config, gguf.fingerprint, kernelWeights?.names)
+    const cacheDir = options.cacheDir ?? readEnvironment().cacheDir
     const spec = describe(gguf, config, weights, cache.bytes / slots)
     const model = new GraphModel({
       backend,
@@ -79,7 +78,9 @@ export async function loadModel(file: string | GgufModel, options: LoadModelOpti
       context,
       taps: options.taps ?? [],
       rowPadding,
+      cacheDir,
     })
+    applyTuning(backend, cacheDir)
     model.prepareStep()
     return model
   } catch (error) {
@@ -92,6 +93,38 @@ export async function loadModel(file: string | GgufModel, options: LoadModelOpti
 }
 
 // ---------------------------------------------------------------------------------------------------------------
+
+/** Reads weights, and packs those that our kernels take over; their originals are given up. */
+async function loadWeights(
+  backend: Backend,
+  file: GgufModel,
+  config: ModelConfig,
+  options: LoadModelOptions,
+): Promise<{ weights: Weights; kernelWeights: KernelWeights | undefined }> {
+  const plan = planKernels(backend, file, config)
+  if (plan.length === 0)
+    return { weights: await Weights.load(backend, file, config, options), kernelWeights: undefined }
+  const matrices = plan.flatMap((group) => group.matrices)
+  const packed = new Set(matrices.map(({ weight }) => weight))
+  const tileBytes = matrices.reduce((sum, { bytes }) => sum + bytes, 0)
+  const report = options.onProgress ?? (() => undefined)
+  const weights = await Weights.load(backend, file, config, {
+    ...options,
+    packed,
+    onProgress: (done, total) => report(done, total + tileBytes),
+  })
+  try {
+    const kernelWeights = await KernelWeights.pack(backend, plan, config, weights, {
+      signal: options.signal,
+      onProgress: (done) => report(weights.bytes + done, weights.bytes + tileBytes),
+    })
+    weights.releasePacked()
+    return { weights, kernelWeights }
+  } catch (error) {
+    weights[Symbol.dispose]()
+    throw error
+  }
+}
 
 function planKernels(backend: Backend, file: GgufModel, config: ModelConfig): readonly PlannedGroup[] {
   const { kernels } = backend

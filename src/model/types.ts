@@ -76,6 +76,8 @@ export interface TargetModel extends AsyncDisposable {
 
 /** A model whose passes can be priced without reading a prompt first. */
 export interface PricedModel extends TargetModel {
+  /** Finds out what our kernels run best with on this processor, unless it is known; `sequence` is emptied. */
+  tune(sequence: Sequence): Promise<void>
   /** Milliseconds of one pass over `rows` rows as if `context` tokens were cached; `sequence` is emptied. */
   timePass(sequence: Sequence, rows: number, context: number): Promise<number>
 }

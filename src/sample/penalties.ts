@@ -35,11 +35,20 @@ export function adjustLogits(
   return row
 }
 
+/** Can these settings change a logit at all? */
+export function adjusts(options: ResolvedSampleOptions): boolean {
+  return Object.keys(options.logitBias).length > 0 || penalises(options)
+}
+
+function penalises({ repeatPenalty, frequencyPenalty, presencePenalty }: ResolvedSampleOptions): boolean {
+  return repeatPenalty !== 1 || frequencyPenalty !== 0 || presencePenalty !== 0
+}
+
 /** How often each token occurs among the last `repeatLastN`; empty when no penalty is on. */
 function countRecent(prefix: readonly TokenId[], options: ResolvedSampleOptions): Map<TokenId, number> {
-  const { repeatPenalty, frequencyPenalty, presencePenalty, repeatLastN } = options
+  const { repeatLastN } = options
   const counts = new Map<TokenId, number>()
-  if (repeatPenalty === 1 && frequencyPenalty === 0 && presencePenalty === 0) return counts
+  if (!penalises(options)) return counts
   const start = repeatLastN < 0 ? 0 : Math.max(0, prefix.length - repeatLastN)
   for (let i = start; i < prefix.length; i++)
     counts.set(prefix[i] as TokenId, (counts.get(prefix[i] as TokenId) ?? 0) + 1)

@@ -10,7 +10,7 @@ import { cut, sum, weightsOf } from './chain.ts'
 import { drawIndex } from './draw.ts'
 import { resolveSampleOptions } from './options.ts'
 import type { ResolvedSampleOptions, SampleOptions } from './options.ts'
-import { adjustLogits } from './penalties.ts'
+import { adjustLogits, adjusts } from './penalties.ts'
 import type { RandomPurpose, Sampler, UniformSource } from './types.ts'
 
 /**
@@ -34,6 +34,7 @@ const STREAMS: Readonly<Record<RandomPurpose, number>> = { draw: 0, accept: 2 **
 
 class ChainSampler implements Sampler {
   readonly greedy: boolean
+  readonly takesBest: boolean
   readonly uniform: UniformSource
   readonly #settings: ResolvedSampleOptions
   /** 0 .. vocab - 1, made at the first draw. */
@@ -41,6 +42,7 @@ class ChainSampler implements Sampler {
 
   constructor(settings: ResolvedSampleOptions, uniform: UniformSource) {
     this.greedy = settings.temperature === 0
+    this.takesBest = this.greedy && !adjusts(settings)
     this.uniform = uniform
     this.#settings = settings
   }

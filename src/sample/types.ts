@@ -13,6 +13,8 @@ export type UniformSource = (position: number, purpose: RandomPurpose) => number
 export interface Sampler {
   /** True when the draw is the arg-max of the (penalised) logits and no randomness is used. */
   readonly greedy: boolean
+  /** True when the draw is the arg-max of the row as it is: no penalty, no bias. Whoever knows the best entry need not ask. */
+  readonly takesBest?: boolean
   /** [vocab] probabilities after the whole chain; a fresh array. `logits` is not changed. */
   distribution(logits: Float32Array, prefix: readonly TokenId[]): Float32Array
   /** The token at absolute `position` (= `prefix.length`), drawn by inverse CDF in token-id order. */

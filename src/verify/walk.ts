@@ -7,7 +7,8 @@
  * It reads no draft probabilities; for drafts drawn by chance, ratio rules (`ratio.ts`) accept more.
  * (EAGLE's acceptance loop, arXiv 2401.15077, has the same law, but spends a random number on every child.)
  */
-import type { NodeId } from '../tree/index.ts'
+import type { Sampler } from '../sample/index.ts'
+import type { NodeId, Scores, TokenId } from '../tree/index.ts'
 import type { Verdict, Verifier } from './types.ts'
 
 export const walk: Verifier = {
@@ -17,7 +18,7 @@ export const walk: Verifier = {
     const text = prefix.slice()
     const accepted: NodeId[] = []
     for (let node: NodeId = 0; ;) {
-      const next = sampler.draw(scores.logits(node), text, text.length)
+      const next = bestOf(node, scores, sampler) ?? sampler.draw(scores.logits(node), text, text.length)
       const child = tree.child(node, next)
       if (child < 0) return { accepted, next, from: tree.children(node).length === 0 ? 'bonus' : 'recovered' }
       accepted.push(child)
@@ -25,4 +26,11 @@ export const walk: Verifier = {
       node = child
     }
   },
+}
+
+/** The target's best token, where the model can name it without its row and the sampler wants no more. */
+function bestOf(node: NodeId, scores: Scores, sampler: Sampler): TokenId | undefined {
+  const best = sampler.takesBest ? scores.top?.(node, 1) : undefined
+  // A row without a finite logit is the sampler's to complain about.
+  return best && (best.values[0] ?? -Infinity) > -Infinity ? best.ids[0] : undefined
 }
