@@ -51,6 +51,7 @@ async function load({ model: modelPath, threads, context: contextSize, ends }) {
 
 async function decode({ tokens, maxTokens, lookup, lookIn }) {
   const [idleMs, idleCpuMs] = [performance.now() - state.answeredAt, cpuMs(process.cpuUsage(state.cpu))]
+  const started = performance.now()
   const tokenPredictor = lookup === null ? undefined : new InputLookupTokenPredictor(lookup)
   tokenPredictor?.updateInputTokens(lookIn)
   const sequence = state.context.getSequence({ tokenPredictor })
@@ -59,7 +60,6 @@ async function decode({ tokens, maxTokens, lookup, lookIn }) {
   let passes = 0
   let drafted = 0
   let firstAt
-  const started = performance.now()
   let lastAt = started
   for await (const token of sequence.evaluate(tokens, { temperature: 0, yieldEogToken: true })) {
     lastAt = performance.now()

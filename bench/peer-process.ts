@@ -63,6 +63,8 @@ export class Peer implements AsyncDisposable {
   readonly #ended: Promise<unknown>
   #idleMs = 0
   #idleCpuMs = 0
+  #awaitedMs = 0
+  #ourCpuMs = 0
 
   constructor() {
     // No flags of ours: neither loader nor type stripping has a part in what is measured.
@@ -71,9 +73,9 @@ export class Peer implements AsyncDisposable {
     this.#ended = new Promise((resolve) => this.#child.once('close', resolve))
   }
 
-  /** The share of one processor that it used while it should have been idle. */
-  get idleLoad(): number {
-    return this.#idleMs > 0 ? this.#idleCpuMs / this.#idleMs : 0
+  /** What each process took of one processor while the other was measured. */
+  get idleLoads(): { readonly theirs: number; readonly ours: number } {
+    return { theirs: this.#idleCpuMs / this.#idleMs, ours: this.#ourCpuMs / this.#awaitedMs }
   }
 
   async load(settings: {
@@ -87,8 +89,12 @@ export class Peer implements AsyncDisposable {
 
   /** `lookup`: options of its predictor, null for plain decoding. */
   async decode(task: Task, lookup: object | null): Promise<Outcome> {
+    const [started, cpu] = [performance.now(), process.cpuUsage()]
     const answer = await this.#ask({ decode: { ...task, lookup } })
+    const { user, system } = process.cpuUsage(cpu)
     const { idleMs, idleCpuMs, ...outcome } = answer as PeerOutcome
+    this.#awaitedMs += performance.now() - started
+    this.#ourCpuMs += (user + system) / 1000
     this.#idleMs += idleMs
     this.#idleCpuMs += idleCpuMs
     return outcome

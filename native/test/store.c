@@ -116,9 +116,34 @@ static void one_store(int type, int heads, int kv_heads, int dim, int rope_dims,
   free_guarded();
 }
 
+/* What overflowed must not enter the cache: hidden slots weigh 0, and 0 times infinity would be NaN. */
+static void only_finite_numbers(int type) {
+  checking("store type %d of what is not finite", type);
+  struct writing w = {.p = {2, 2, 32, 32, 0, 1}, .type = type, .rows = 4, .slots = 4};
+  const int all = 6 * 32;
+  w.source = guarded((size_t)(w.rows * all) * sizeof(float), 4);
+  w.table = guarded((size_t)(w.rows * 32) * sizeof(float), 4);
+  w.at = guarded((size_t)w.rows * sizeof *w.at, 8);
+  for (int i = 0; i < w.rows * all; i++) {
+    w.source[i] = i % 7 == 0 ? INFINITY : i % 7 == 1 ? -INFINITY : i % 7 == 2 ? NAN : i % 7 == 3 ? 1e30f : 1;
+  }
+  for (int i = 0; i < w.rows * 32; i++) w.table[i] = (float)(i % 2 == 0);
+  for (int i = 0; i < w.rows; i++) w.at[i] = i;
+  const struct written r = write_rows(&w, 0, w.rows, 1);
+  for (int slot = 0; slot < w.slots; slot++) {
+    for (int k = 0; k < 64; k++) {
+      const double key = cache_number(type, r.keys + (size_t)slot * slot_bytes(type, 64), k);
+      const double value = cache_number(type, r.values + (size_t)slot * slot_bytes(type, 64), k);
+      if (!isfinite(key) || !isfinite(value)) failed("slot %d, %d: %g and %g", slot, k, key, value);
+    }
+  }
+  free_guarded();
+}
+
 void check_store(void) {
   static const int types[] = {HS_F16, HS_F32, HS_Q8_0};
   for (int i = 0; i < 3; i++) {
+    only_finite_numbers(types[i]);
     one_store(types[i], 6, 2, 64, 64, 0);
     one_store(types[i], 3, 3, 96, 64, 1);
     one_store(types[i], 4, 1, 128, 128, 1);
