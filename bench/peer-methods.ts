@@ -80,7 +80,7 @@ export function llamaMethod(llama: LlamaText, isEnd: (token: number) => boolean)
   }
 }
 
-/** Plain, and with its predictor under each of the option sets: `default`, or `4:8` as `parseLookup` reads it. */
+/** Plain, and with its predictor under each of the option sets: `default`, or `2:4` as `parseLookup` reads it. */
 export function nodeLlamaMethods(peer: Peer, lookups: readonly string[]): Method[] {
   const method = (name: string, lookup: object | null): Method => ({
     name,
@@ -91,13 +91,13 @@ export function nodeLlamaMethods(peer: Peer, lookups: readonly string[]): Method
   return [method(NODE_LLAMA, null), ...speculating]
 }
 
-/** `4:8`: at least 4 tokens have to match, at most 8 are drafted. `default` leaves both to the package (1 and 3). */
+/** `2:4`: at least 2 tokens have to match, at most 4 are drafted. `default` leaves both to the package (1 and 3). */
 function parseLookup(text: string): object {
   if (text === 'default') return {}
   const [match = NaN, draft = NaN] = text.split(':').map(Number)
   if (match >= 1 && draft >= match) return { patternLength: { min: match }, predictionLength: { max: draft } }
   throw new UsageError(
     'bad-option',
-    `expected --lookup like default,4:8 (tokens that match, most tokens to draft; it drafts no fewer than match), got "${text}"`,
+    `expected --lookup like default,2:4 (tokens that match, most tokens to draft; it drafts no fewer than match), got "${text}"`,
   )
 }

@@ -23,7 +23,7 @@ export interface MeasureOptions {
 }
 
 /** Row counts of the price list: every place where kernels change their tiling, coarser where trees are rare. */
-const ROWS = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32]
+const ROWS = [1, 2, 3, 4, 5, 6, 8, 9, 12, 16, 20, 24, 32]
 const SHORT_CONTEXT = 128
 const LONG_CONTEXT = 2048
 const BUDGET_MS = 900
