@@ -68,8 +68,12 @@ export class NativeThread implements AsyncDisposable {
     Atomics.notify(this.#state, 0)
     // A process may end while the thread sleeps, but not while somebody waits for it.
     this.#worker.ref()
-    const wait = Atomics.waitAsync(this.#state, 0, CALL)
-    if (wait.async) await wait.value
+    // More than once: the thread may be put aside between its answer and its wake-up call, which then comes during a later
+    // call and must not pass for that one's answer.
+    while (Atomics.load(this.#state, 0) === CALL) {
+      const wait = Atomics.waitAsync(this.#state, 0, CALL)
+      if (wait.async) await wait.value
+    }
     this.#worker.unref()
     this.#checkAlive()
     return this.#state[1] as number

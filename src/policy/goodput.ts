@@ -28,7 +28,7 @@ const goodputOptions = z.strictObject({
   maxNodes: z.int().min(1).max(255).default(31).describe('Most draft tokens verified per round.'),
   depth: z.int().min(1).max(64).default(16).describe('Most levels of the draft tree.'),
   width: z.int().min(1).max(64).default(4).describe('Nodes expanded per level, and children kept of each.'),
-  margin: z.number().min(0).max(1).default(0.03).describe('Advantage over plain decoding that a draft must promise.'),
+  margin: z.number().min(0).max(1).default(0.06).describe('Advantage over plain decoding that a draft must promise.'),
   explore: z
     .number()
     .min(0.001)
@@ -58,6 +58,8 @@ export const goodput = {
  * wide passes alone whether the machine is slow or rows are dear. Costs less than one per cent.
  */
 const PLAIN_EVERY = 32
+/** What was drafted is also judged, learned from and written down: half of drafting's time again, which nobody else counts. */
+const AFTERWORK = 1.5
 /** Rounds that the mean of tokens per round remembers. */
 const MEMORY = 50
 
@@ -152,7 +154,7 @@ class Goodput implements BudgetPolicy {
   /** What drafting so far has cost, in plain passes: the measured mean of whole drafts, or of the levels grown. */
   #draftPrice({ prices, levels }: Round): number {
     const ms = levels > 0 ? levels * (this.#memory.levelMs ?? 0) : (this.#memory.draftMs ?? 0)
-    return ms / prices.plainMs
+    return (AFTERWORK * ms) / prices.plainMs
   }
 
   /**

@@ -1,0 +1,29 @@
+import { describe, expect, it } from 'vitest'
+import { allocateNative } from './memory.ts'
+import { NativeThread } from './native-thread.ts'
+
+const linux = process.platform === 'linux'
+
+describe('a thread that runs one native function', () => {
+  it.runIf(linux)('answers each call with its own result, however fast they follow each other', async () => {
+    using left = allocateNative(2)
+    using right = allocateNative(2)
+    await using thread = new NativeThread('libc.so.6', 'int strcmp(void* a, void* b)')
+    left.view.setUint16(0, 0)
+    right.view.setUint16(0, 0)
+    let wrong = 0
+    for (let call = 0; call < 40_000; call++) {
+      // The thread may wake its owner late for the call before: this must not count as an answer to this one.
+      const expected = call % 3
+      left.view.setUint8(0, 1 + expected)
+      right.view.setUint8(0, 2)
+      if (Math.sign(await thread.call(left.address, right.address)) !== expected - 1) wrong++
+    }
+    expect(wrong).toBe(0)
+  })
+
+  it('says so when the function is not there', async () => {
+    await using thread = new NativeThread('no-such-library.so', 'int nothing(void* a, void* b)')
+    await expect(thread.call(0n, 0n)).rejects.toMatchObject({ code: 'native-failure' })
+  })
+})
