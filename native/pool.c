@@ -18,6 +18,8 @@
 /* Longer than the pause between two passes of a small model, so that helpers are usually awake when the next one begins. */
 #define SPIN_NS 400000
 #define SPINS_PER_LOOK 64
+/* Longer than an operation that stays with the caller. */
+#define PATIENCE_NS 10000
 /* Turns of waiting for a last share before the processor is offered to its holder. */
 #define WAITS_PER_YIELD 4096
 
@@ -97,6 +99,9 @@ static void *help(void *argument) {
     else if (now - last > SPIN_NS) {
       sleep_until_work(pool);
       last = now_ns();
+    } else if (now - last > PATIENCE_NS) {
+      /* Between passes: whoever prepares the next one may be waiting for this very processor. */
+      sched_yield();
     }
   }
   return NULL;
