@@ -140,7 +140,7 @@ class Goodput implements BudgetPolicy {
     this.#round = undefined
     const emitted = emittedTokens(outcome)
     this.#learnAcceptance(round.tree ?? outcome.tree, emitted)
-    if (round.drafted) this.#learnDraftPrice(round, outcome)
+    if (round.drafted) this.#learnDraftPrice(round, outcome, emitted.length)
     this.#memory.roundsSincePlain = outcome.tree.size === 1 ? 0 : this.#memory.roundsSincePlain + 1
     this.#tokensPerRound += (emitted.length - this.#tokensPerRound) / MEMORY
   }
@@ -198,18 +198,20 @@ class Goodput implements BudgetPolicy {
   }
 
   /** A session's first draft reads the prompt and teaches no price. */
-  #learnDraftPrice(round: Round, { draftMs }: RoundOutcome): void {
+  #learnDraftPrice(round: Round, { draftMs, verifyMs }: RoundOutcome, emitted: number): void {
     const memory = this.#memory
     if (this.#draftedRounds++ > 0) {
       memory.draftMs = meanTime(memory.draftMs, draftMs)
       if (round.levels > 0) memory.levelMs = meanTime(memory.levelMs, draftMs / round.levels)
     }
+    const { plainMs } = round.prices
     const { tokens, price } = round.choice
-    const typical = memory.draftMs ?? 0
-    this.#gate.report(
-      tokens - price - Math.min(draftMs, 2 * typical) / round.prices.plainMs,
-      typical / round.prices.plainMs,
-    )
+    const typical = (AFTERWORK * (memory.draftMs ?? 0)) / plainMs
+    const spent = Math.min((AFTERWORK * draftMs) / plainMs, 2 * typical)
+    // What was promised varies less, what came true cannot be wrong: prices may be, on a busy machine.
+    const promised = tokens - price - spent
+    const real = emitted - Math.min(verifyMs / plainMs, 2 * price) - spent
+    this.#gate.report((promised + real) / 2, typical)
   }
 }
 
