@@ -99,9 +99,10 @@ export class GraphModel implements PricedModel {
         cacheSlots: this.#parts.cache.settings.slots,
       })
       await this.#parts.cache.flush()
-      const graph = await this.#run(layout)
+      this.#reader.beforePass(sequences)
+      const forward = await this.#run(layout)
       batch.forEach((item, index) => defined(sequences[index]).noteScored(item.tree, defined(items[index]).from))
-      return this.#reader.scores(graph, items, layout)
+      return this.#reader.read({ forward, layout, items, sequences })
     })
   }
 

@@ -6,6 +6,7 @@
 import { describe, expect, it } from 'vitest'
 import { loadModel } from '../../src/model/index.ts'
 import type { Sequence, TargetModel } from '../../src/model/index.ts'
+import { argMax } from '../../src/util/math.ts'
 import { createTree, type TokenTree } from '../../src/tree/index.ts'
 import { weightTypes, type WeightType } from '../../scripts/tiny/encoding.ts'
 import { bitsOf, someTokens, someTree, tinyFile } from '../tiny.ts'
@@ -71,6 +72,28 @@ describe.each([true, false])('kernels: %s', (kernels) => {
         }
         for (const sequence of sequences) sequence[Symbol.dispose]()
       })
+    }
+  })
+
+  it('scores stay their owner\'s while the pass of another sequence runs already', async () => {
+    const path = await tinyFile({ weightType: 'q8_0', width: 256 })
+    await using model = await loadModel(path, { kernels, context: 256, sequences: 2 })
+    using one = model.open()
+    using two = model.open()
+    await one.prefill(someTokens(20, 1))
+    await two.prefill(someTokens(20, 2))
+    const trees = [someTree(7, 9, 1), someTree(8, 9, 2)]
+    const [alone] = await model.score([{ sequence: one, tree: trees[0]! }])
+    const expected = nodesOf(trees[0]!).map((node) => bitsOf(alone!.logits(node)))
+    for (let round = 0; round < 20; round++) {
+      const first = model.score([{ sequence: one, tree: trees[0]! }])
+      const second = model.score([{ sequence: two, tree: trees[1]! }])
+      const [scores] = await first
+      // The second pass, of the same form, begins meanwhile.
+      for (let turn = 0; turn < 30; turn++) await Promise.resolve()
+      expect(scores!.top?.(3, 1).ids[0] ?? argMax(scores!.logits(3))).toBe(argMax(scores!.logits(3)))
+      expect(nodesOf(trees[0]!).map((node) => bitsOf(scores!.logits(node)))).toEqual(expected)
+      await second
     }
   })
 
