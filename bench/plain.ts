@@ -2,7 +2,7 @@
  * Plain decoding against libllama in the same process, token by token in turns, and the share of our own host work:
  * `npx tsx bench/plain.ts --tokens 300`. Prints ratios; the last line is JSON.
  */
-import { chainTree, createTree, type NodeId, type Scores } from '../src/tree/index.ts'
+import { bestTokens, chainTree, createTree } from '../src/tree/index.ts'
 import { loadModel } from '../src/model/index.ts'
 import { defined } from '../src/util/assert.ts'
 import { argMax } from '../src/util/math.ts'
@@ -50,7 +50,7 @@ for (let index = 0; index < 40; index++) {
   const started = performance.now()
   const [scores] = await model.score([{ sequence, tree: chain }])
   // What a greedy walk asks for, at every node.
-  for (let node = 0; node < 17; node++) bestOf(defined(scores), node)
+  for (let node = 0; node < 17; node++) bestTokens(defined(scores), node, 1)
   sequence.commit([1, 2, 3])
   if (index >= 5) treeShares.push(1 - (model.totals.computeMs - computedBefore) / (performance.now() - started))
 }
@@ -66,7 +66,3 @@ console.log(`host work of a plain step (share):                       ${show(res
 console.log(`host work of a pass and walk over 16 nodes (share):      ${show(result.hostShareAt16Nodes)}`)
 console.log(`tokens equal to libllama's:                              ${result.equalTokens}`)
 console.log(JSON.stringify(result))
-
-function bestOf(scores: Scores, node: NodeId): number {
-  return scores.top?.(node, 1).ids[0] ?? argMax(scores.logits(node))
-}

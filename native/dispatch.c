@@ -93,39 +93,21 @@ enum {
   LEAST_NUMBERS = 1 << 14, /* work on fewer numbers takes less time than handing it over */
 };
 
-static int shares_of_rows(int64_t numbers, int64_t rows) {
-  if (numbers < LEAST_NUMBERS) return 1;
+static int shares_of(int64_t units) {
   const int64_t most = (int64_t)hs_pool_threads(current) * SHARES_PER_THREAD;
-  return (int)(rows < most ? rows : most);
+  return (int)(units < most ? units : most);
 }
-
-static int shares_of_columns(int64_t columns) {
-  const int64_t tiles = columns / HS_COLUMNS, most = (int64_t)hs_pool_threads(current) * SHARES_PER_THREAD;
-  return (int)(tiles < most ? tiles : most);
+static int shares_of_rows(const struct hs_tensor *numbers) {
+  return numbers->ne[0] * numbers->ne[1] < LEAST_NUMBERS ? 1 : shares_of(numbers->ne[1]);
 }
+static int shares_of_columns(int64_t columns) { return shares_of(columns / HS_COLUMNS); }
 
-HS_OP(hs_norm_op, hs_norm) {
-  const int64_t *ne = dst->src[0]->ne;
-  run((operation)chosen->norm, dst, ith, nth, p, shares_of_rows(ne[0] * ne[1], ne[1]));
-}
-
-HS_OP(hs_quantise_op, hs_none) {
-  const int64_t *ne = dst->src[0]->ne;
-  run((operation)chosen->quantise, dst, ith, nth, p, shares_of_rows(ne[0] * ne[1], ne[1]));
-}
-
-HS_OP(hs_swiglu_op, hs_none) {
-  const int64_t *ne = dst->src[0]->ne;
-  run((operation)chosen->swiglu, dst, ith, nth, p, shares_of_rows(ne[0] * ne[1], ne[1]));
-}
-
+HS_OP(hs_norm_op, hs_norm) { run((operation)chosen->norm, dst, ith, nth, p, shares_of_rows(dst->src[0])); }
+HS_OP(hs_quantise_op, hs_none) { run((operation)chosen->quantise, dst, ith, nth, p, shares_of_rows(dst->src[0])); }
+HS_OP(hs_swiglu_op, hs_none) { run((operation)chosen->swiglu, dst, ith, nth, p, shares_of_rows(dst->src[0])); }
 HS_OP(hs_linear_op, hs_linear) { run((operation)chosen->linear, dst, ith, nth, p, shares_of_columns(dst->ne[0])); }
 
-HS_OP(hs_store_op, hs_attention) {
-  const int64_t *ne = dst->src[0]->ne;
-  run((operation)chosen->store, dst, ith, nth, p, shares_of_rows(ne[0] * ne[1], ne[1]));
-}
-
+HS_OP(hs_store_op, hs_attention) { run((operation)chosen->store, dst, ith, nth, p, shares_of_rows(dst->src[0])); }
 HS_OP(hs_attend_op, hs_attention) {
   const int64_t rows = dst->src[0]->ne[1], slots = dst->src[3]->ne[0];
   run((operation)chosen->attend, dst, ith, nth, p,

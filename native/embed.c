@@ -2,22 +2,14 @@
 #include <string.h>
 
 #include "kernels.h"
+#include "simd_portable.h"
 
-static inline float half_at(const uint8_t *p) {
+static inline uint16_t bits_at(const uint8_t *p) {
   uint16_t bits;
   memcpy(&bits, p, 2);
-  const uint32_t sign = (uint32_t)(bits & 0x8000) << 16, exponent = bits >> 10 & 31, fraction = bits & 1023;
-  uint32_t word;
-  float value;
-  if (exponent == 31) word = sign | 0x7f800000u | fraction << 13;
-  else if (exponent > 0) word = sign | (exponent + 112) << 23 | fraction << 13;
-  else { /* subnormal: fraction * 2^-24 is exact */
-    value = (float)fraction * 0x1p-24f;
-    return sign ? -value : value;
-  }
-  memcpy(&value, &word, 4);
-  return value;
+  return bits;
 }
+static inline float half_at(const uint8_t *p) { return f16_to_f32(bits_at(p)); }
 
 /* Code of k (0..31) in one column of a block. */
 static inline int code_at(int type, const uint8_t *codes, int column, int k) {
@@ -56,9 +48,7 @@ static void block_of_floats(int type, const uint8_t *block, int column, float *t
     const uint8_t *p = block + 64 * k + 2 * column;
     if (type == HS_F16) to[k] = half_at(p);
     else {
-      uint16_t bits;
-      memcpy(&bits, p, 2);
-      const uint32_t word = (uint32_t)bits << 16;
+      const uint32_t word = (uint32_t)bits_at(p) << 16;
       memcpy(to + k, &word, 4);
     }
   }

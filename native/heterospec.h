@@ -141,15 +141,11 @@ struct hs_packing {
 };
 /* Puts a matrix of GGUF blocks into its tiles; dst is not touched. */
 HS_OP(hs_pack_op, hs_packing);
-/* Rows `from` to `to` (multiples of 32) of a matrix of GGUF blocks into its tiles. Lossless: same integers, same scales. */
-__attribute__((visibility("default"))) void hs_pack(int type, int64_t in, const void *blocks, uint8_t *tiles, int64_t from,
-                                                    int64_t to);
-
 /* The k largest of n numbers and where they stand, best first, ties toward the smaller index; 1 <= k <= n. */
 __attribute__((visibility("default"))) void hs_top(const float *row, int n, int k, int32_t *ids, float *values);
 
 /* Bytes that products prefetch ahead; most rows that go straight through a tile; rows from which codes are unpacked to a slab.
- * They change the time, never a result. Not while an operation runs. */
+ * They change the time, never a result; other engines of the process may be computing meanwhile. */
 __attribute__((visibility("default"))) void hs_tune(int ahead, int direct_rows, int slab_from);
 
 /* Threads of our own, the caller's included; NULL when there is no memory. */

@@ -1,4 +1,4 @@
-/* Numbers that are best on one processor and not on another; measured at first use (src/engine/tuning.ts). */
+/* Numbers that are best on one processor and not on another; measured at first use (src/model/tuning.ts). */
 #include "kernels.h"
 
 struct hs_tuning hs_tuning = {.ahead = 4608, .direct_rows = 9, .slab_from = 16};

@@ -6,6 +6,7 @@
 
 #include "blocks.h"
 #include "check.h"
+#include "../kernels.h"
 
 static int is_float(int type) { return type == HS_F16 || type == HS_BF16; }
 

@@ -260,10 +260,6 @@ export interface KernelFunctions {
   readonly hs_choose: (name: string | null) => number
   readonly hs_kernels: () => string
   readonly hs_packed_bytes: (type: number, inputs: number, outputs: number) => number
-  readonly hs_pack: AsyncCallable<
-    [type: number, inputs: number, blocks: bigint, tiles: bigint, from: number, to: number],
-    void
-  >
   readonly hs_top: (row: bigint, count: number, wanted: number, ids: Int32Array, values: Float32Array) => void
   readonly hs_tune: (ahead: number, directRows: number, slabFrom: number) => void
   readonly hs_pool_new: (threads: number) => bigint | null
@@ -275,7 +271,6 @@ export const kernelPrototypes: Record<keyof KernelFunctions, string> = {
   hs_choose: 'int hs_choose(const char* name)',
   hs_kernels: 'const char* hs_kernels()',
   hs_packed_bytes: 'size_t hs_packed_bytes(int type, int64_t in, int64_t out)',
-  hs_pack: 'void hs_pack(int type, int64_t in, const void* blocks, void* tiles, int64_t from, int64_t to)',
   hs_top: 'void hs_top(void* row, int n, int k, int32_t* ids, float* values)',
   hs_tune: 'void hs_tune(int ahead, int direct_rows, int slab_from)',
   hs_pool_new: 'void* hs_pool_new(int threads)',

@@ -31,8 +31,6 @@ export interface Kernels {
   readonly tune: KernelFunctions['hs_tune']
   /** Bytes of a matrix in tiles; 0 when this type or shape has none. */
   readonly packedBytes: KernelFunctions['hs_packed_bytes']
-  /** Puts rows `from` to `to` (multiples of 32) of a matrix of GGUF blocks into its tiles. Addresses, nothing is checked. */
-  readonly pack: KernelFunctions['hs_pack']
 }
 
 /** Which kernels are in use, or why none. */
@@ -162,7 +160,6 @@ function open({ path, set, origin }: Chosen): Loaded {
     top: native.hs_top,
     tune: native.hs_tune,
     packedBytes: native.hs_packed_bytes,
-    pack: native.hs_pack,
   }
   return { kernels, report: { set, path, origin } }
 }

@@ -6,7 +6,7 @@ import type { KvCache } from '../cache/index.ts'
 import { Graph, TYPE, type Backend, type Tensor } from '../tensor/index.ts'
 import type { ModelConfig } from './config.ts'
 import { ggmlLayers } from './ggml-layers.ts'
-import { kernelLayers } from './kernel-layers.ts'
+import { KernelLayers } from './kernel-layers.ts'
 import type { KernelWeights } from './kernel-weights.ts'
 import type { Weights } from './weights.ts'
 
@@ -85,7 +85,7 @@ export function buildForward(parts: ForwardParts, shape: PassShape): ForwardGrap
     const taps = new Map<number, Tensor>()
     graph.shared = parts.kernelWeights?.complete ?? false
     const layers = parts.kernelWeights
-      ? kernelLayers(graph, parts, parts.kernelWeights, inputs)
+      ? new KernelLayers(graph, parts, parts.kernelWeights, inputs)
       : ggmlLayers(graph, parts, inputs)
     let stream = layers.embed(tokens)
     for (let layer = 0; layer < config.layerCount; layer++) {

@@ -9,18 +9,7 @@ import type { ForwardParts, LayerInputs, Layers } from './forward.ts'
 import { MEMBERS, type GroupName } from './kernel-plan.ts'
 import type { KernelWeights, LinearGroup } from './kernel-weights.ts'
 
-export function kernelLayers(
-  graph: Graph,
-  parts: ForwardParts,
-  kernelWeights: KernelWeights,
-  inputs: LayerInputs,
-): Layers {
-  return new KernelLayers(graph, parts, kernelWeights, inputs)
-}
-
-// ---------------------------------------------------------------------------------------------------------------
-
-class KernelLayers implements Layers {
+export class KernelLayers implements Layers {
   readonly #graph: Graph
   readonly #ops: KernelOps
   readonly #parts: ForwardParts

@@ -57,7 +57,7 @@ export class KernelWeights implements Disposable {
       { name: 'tiles', type: TYPE.I8, shape: [this.bytes + Number(ALIGNMENT)] },
       { name: 'settings', type: TYPE.I8, shape: [StructWriter.bytesFor({ groups: plan.length, matrices })] },
     ])
-    const structs = new StructWriter(this.#address('settings'))
+    const structs = new StructWriter(this.#address('settings'), this.#store.view(this.#store.get('settings')))
     const placed = placeMatrices(plan, weights, (this.#address('tiles') + ALIGNMENT - 1n) & -ALIGNMENT)
     this.#groups = new Map(
       placed.map(({ matrices: own, ...group }) => [group.key, { ...group, settings: structs.linear(own) }]),
@@ -69,7 +69,6 @@ export class KernelWeights implements Disposable {
       rope: structs.rope(config.rope),
       attention: structs.attention(config),
     }
-    this.#store.write(this.#store.get('settings'), structs.bytes())
   }
 
   /** Packs the planned matrices on the device's threads. Throws `out-of-memory`. */

@@ -108,11 +108,8 @@ async function loadWeights(
   const packed = new Set(matrices.map(({ weight }) => weight))
   const tileBytes = matrices.reduce((sum, { bytes }) => sum + bytes, 0)
   const report = options.onProgress ?? (() => undefined)
-  const weights = await Weights.load(backend, file, config, {
-    ...options,
-    packed,
-    onProgress: (done, total) => report(done, total + tileBytes),
-  })
+  const onProgress = (done: number, total: number): void => report(done, total + tileBytes)
+  const weights = await Weights.load(backend, file, config, { ...options, onProgress }, packed)
   try {
     const kernelWeights = await KernelWeights.pack(backend, plan, config, weights, {
       signal: options.signal,
@@ -128,7 +125,7 @@ async function loadWeights(
 
 function planKernels(backend: Backend, file: GgufModel, config: ModelConfig): readonly PlannedGroup[] {
   const { kernels } = backend
-  return kernels ? planGroups(file, config, (type, inputs, outputs) => kernels.packedBytes(type, inputs, outputs)) : []
+  return kernels ? planGroups(file, config, kernels.packedBytes) : []
 }
 
 function chooseContext(config: ModelConfig, wanted: number | undefined): number {

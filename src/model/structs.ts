@@ -14,22 +14,18 @@ const OTHER_BYTES = 128
 
 export class StructWriter {
   readonly #start: bigint
-  #bytes = new Uint8Array(0)
+  readonly #memory: Uint8Array
   #used = 0
 
-  /** `start`: where the bytes will lie. */
-  constructor(start: bigint) {
+  /** Writes into `memory`, which lies at address `start`. */
+  constructor(start: bigint, memory: Uint8Array) {
     this.#start = start
+    this.#memory = memory
   }
 
   /** Bytes that so many structs take. */
   static bytesFor({ groups, matrices }: { readonly groups: number; readonly matrices: number }): number {
     return groups * LINEAR_BYTES + matrices * PACKING_BYTES + OTHER_BYTES
-  }
-
-  /** Everything written so far. */
-  bytes(): Uint8Array {
-    return this.#bytes.subarray(0, this.#used)
   }
 
   /** Each method appends one struct and returns its address. */
@@ -87,12 +83,11 @@ export class StructWriter {
   #append(size: number, fill: (view: DataView) => void): bigint {
     const offset = this.#used
     this.#used += size
-    if (this.#used > this.#bytes.length) {
-      const grown = new Uint8Array(2 * this.#used)
-      grown.set(this.#bytes)
-      this.#bytes = grown
-    }
-    fill(new DataView(this.#bytes.buffer, offset, size))
+    assert(this.#used <= this.#memory.byteLength, `${this.#used} bytes of settings`)
+    const { buffer, byteOffset } = this.#memory
+    // C finds zeros where nothing is written.
+    this.#memory.fill(0, offset, this.#used)
+    fill(new DataView(buffer, byteOffset + offset, size))
     return this.#start + BigInt(offset)
   }
 }

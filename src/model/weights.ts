@@ -22,8 +22,6 @@ import { layout, type WeightRole } from './layout.ts'
 export interface LoadWeightsOptions {
   /** Use the file in place instead of reading it into memory (CPU only). Default true. */
   readonly mmap?: boolean | undefined
-  /** Names of matrices that are needed only until `releasePacked`. */
-  readonly packed?: ReadonlySet<string> | undefined
   readonly signal?: AbortSignal | undefined
   /** Bytes done, bytes in all. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
@@ -53,16 +51,18 @@ export class Weights implements Disposable {
     this.bytes = stores.reduce((sum, { store }) => sum + store.bytes, 0)
   }
 
+  /** `packed`: names of matrices that are needed only until `releasePacked`. */
   static async load(
     backend: Backend,
     file: GgufModel,
     config: ModelConfig,
     options: LoadWeightsOptions = {},
+    packed: ReadonlySet<string> = new Set(),
   ): Promise<Weights> {
     throwIfAborted(options.signal)
     const stores: WeightStore[] = []
     try {
-      for (const group of groupTensors(backend, file, config, options.packed ?? new Set())) {
+      for (const group of groupTensors(backend, file, config, packed)) {
         stores.push(
           (options.mmap === false ? undefined : mapGroup(backend, file, group)) ?? allocateGroup(backend, group),
         )

@@ -1,7 +1,7 @@
 export type * from './types.ts'
 export { chainTree, createTree } from './tree.ts'
 export { isAncestor, writeMask } from './mask.ts'
-export { emittedTokens } from './outcome.ts'
+export { bestTokens, emittedTokens } from './outcome.ts'
 export { bestNodes, expectedTokens, pruneTree } from './select.ts'
 export { mergeTrees } from './merge.ts'
 export { renderTree, treeData } from './render.ts'

@@ -8,7 +8,7 @@
  * (EAGLE's acceptance loop, arXiv 2401.15077, has the same law, but spends a random number on every child.)
  */
 import type { Sampler } from '../sample/index.ts'
-import type { NodeId, Scores, TokenId } from '../tree/index.ts'
+import { bestTokens, type NodeId, type Scores, type TokenId } from '../tree/index.ts'
 import type { Verdict, Verifier } from './types.ts'
 
 export const walk: Verifier = {
@@ -28,9 +28,10 @@ export const walk: Verifier = {
   },
 }
 
-/** The target's best token, where the model can name it without its row and the sampler wants no more. */
+/** The target's best token, if the sampler wants no more; the row itself need not be fetched for it. */
 function bestOf(node: NodeId, scores: Scores, sampler: Sampler): TokenId | undefined {
-  const best = sampler.takesBest ? scores.top?.(node, 1) : undefined
+  if (!sampler.takesBest) return undefined
+  const { ids, values } = bestTokens(scores, node, 1)
   // A row without a finite logit is the sampler's to complain about.
-  return best && (best.values[0] ?? -Infinity) > -Infinity ? best.ids[0] : undefined
+  return (values[0] ?? -Infinity) > -Infinity ? ids[0] : undefined
 }

@@ -8,9 +8,16 @@ import { bareRoot, finishTree } from '../grow.ts'
 import { judgeGrowth } from '../judge.ts'
 import { AcceptanceRates } from '../rates.ts'
 import { FOLLOWERS, SuccessorTable } from '../successor-table.ts'
-import { topK } from '../../util/topk.ts'
 import type { PromptRow } from '../../model/index.ts'
-import type { NodeId, Ranked, RoundOutcome, Scores, TokenId, TokenTree } from '../../tree/index.ts'
+import {
+  bestTokens,
+  type NodeId,
+  type Ranked,
+  type RoundOutcome,
+  type Scores,
+  type TokenId,
+  type TokenTree,
+} from '../../tree/index.ts'
 import type { Drafter, DraftParts, DraftRound, DraftSession } from '../types.ts'
 import { recyclingOptions, type RecyclingOptions } from './recycling.options.ts'
 
@@ -77,8 +84,7 @@ class RecyclingSession implements DraftSession<Ranked> {
 
   observe(outcome: RoundOutcome, scores: Scores): void {
     for (const node of rowsToLearn(outcome)) {
-      const best = scores.top?.(node, FOLLOWERS) ?? topK(scores.logits(node), FOLLOWERS)
-      this.#table.updateBest(outcome.tree.tokens[node] as TokenId, best)
+      this.#table.updateBest(outcome.tree.tokens[node] as TokenId, bestTokens(scores, node, FOLLOWERS))
     }
     if (this.#growth === undefined) return
     judgeGrowth(this.#growth, outcome, this.#rates)
