@@ -19,12 +19,12 @@ import { loadTokenizer } from '../src/text/index.ts'
 import { assert, defined } from '../src/util/assert.ts'
 import { median } from '../src/util/math.ts'
 import { openMemoryReader } from './bandwidth.ts'
-import { openLlama, type LlamaBaseline, type LlamaText } from './llama.ts'
+import { openLibllama, type Libllama, type LlamaText } from '../src/bench/sides/libllama.ts'
 import { measureLoads, printLoads } from './loading.ts'
 import { benchOptions, numberList, onOrOff } from './options.ts'
 import { specBenchText } from './prompts.ts'
 import { describeRun, provenance } from './provenance.ts'
-import { quartiles, show, type Interval } from './statistics.ts'
+import { quartiles, showInterval as show, type Interval } from '../src/bench/index.ts'
 
 const SIDES = ['ours', 'theirs'] as const
 type Side = (typeof SIDES)[number]
@@ -59,7 +59,7 @@ const loads = await measureLoads({ modelPath, threads, kernels, context: capacit
 printLoads(loads)
 
 const text = await readText(capacity + Math.max(...rowCounts))
-using llama = await openLlama(modelPath, { threads, context: promptTokens })
+using llama = await openLibllama(modelPath, { threads, context: promptTokens })
 const theirTexts = new Map(contexts.map((context) => [context, fillTheirs(llama, context)]))
 await using model = await loadModel(modelPath, { threads, context: capacity, kernels })
 using sequence = model.open()
@@ -127,7 +127,7 @@ async function readText(count: number): Promise<number[]> {
   return tokens
 }
 
-function fillTheirs(parent: LlamaBaseline, context: number): LlamaText {
+function fillTheirs(parent: Libllama, context: number): LlamaText {
   const theirs = parent.fork(context + Math.max(...rowCounts))
   theirs.read(text.slice(0, context))
   return theirs

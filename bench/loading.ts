@@ -1,8 +1,8 @@
 /** What loading costs, in turns: ours with and without native kernels, and libllama. */
 import { kernelReport } from '../src/ffi/index.ts'
 import { loadModel } from '../src/model/index.ts'
-import { openLlama } from './llama.ts'
-import { quartiles, show, type Interval } from './statistics.ts'
+import { openLibllama } from '../src/bench/sides/libllama.ts'
+import { quartiles, showInterval as show, type Interval } from '../src/bench/index.ts'
 
 export interface LoadRow {
   readonly name: string
@@ -36,7 +36,7 @@ export async function measureLoads(settings: LoadSettings): Promise<LoadRow[]> {
     return { pass: () => sequence.prefill([0]), close: () => model[Symbol.asyncDispose]() }
   }
   const theirs = async (): Promise<Loaded> => {
-    const llama = await openLlama(modelPath, { threads, context })
+    const llama = await openLibllama(modelPath, { threads, context })
     const close = (): Promise<void> => {
       llama[Symbol.dispose]()
       return Promise.resolve()

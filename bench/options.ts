@@ -5,53 +5,34 @@ import { UsageError } from '../src/util/errors.ts'
 
 export interface BenchOptions {
   readonly modelPath: string
-  readonly perGroup: number
   readonly tokens: number
   readonly threads: number
   readonly repeats: number
-  /** Of how many prompts one is also sampled (exactness). */
-  readonly sampledEvery: number
-  readonly methods: readonly string[]
-  readonly draftModel: string | undefined
 }
 
-/** `extra`: flags of one script with their defaults; their texts come back under `extra`. `switches`: flags without a text. */
-export async function benchOptions<Name extends string = never, Switch extends string = never>(
-  defaults: Partial<Record<'perGroup' | 'tokens' | 'repeats', number>> = {},
+/** `extra`: flags of one script with their defaults; their texts come back under `extra`. */
+export async function benchOptions<Name extends string = never>(
+  defaults: Partial<Record<'tokens' | 'repeats', number>> = {},
   extra: Readonly<Record<Name, string>> = {} as Record<Name, string>,
-  switches: readonly Switch[] = [],
-): Promise<BenchOptions & { readonly extra: Readonly<Record<Name, string> & Record<Switch, boolean>> }> {
+): Promise<BenchOptions & { readonly extra: Readonly<Record<Name, string>> }> {
   const names = Object.keys(extra) as Name[]
   const own = Object.fromEntries(names.map((name) => [name, { type: 'string', default: extra[name] } as const]))
-  const isSwitch = (text: string): boolean => switches.some((name) => text === `--${name}`)
   const { values } = parseArgs({
-    args: process.argv.slice(2).filter((text) => !isSwitch(text)),
     options: {
       ...own,
       model: { type: 'string' },
-      'per-group': { type: 'string', default: String(defaults.perGroup ?? 3) },
       tokens: { type: 'string', default: String(defaults.tokens ?? 128) },
       threads: { type: 'string', default: '2' },
       repeats: { type: 'string', default: String(defaults.repeats ?? 1) },
-      'sampled-every': { type: 'string', default: '1' },
-      methods: { type: 'string', default: 'auto' },
-      'draft-model': { type: 'string' },
     },
   })
   const given = values as Readonly<Record<Name, string>>
   return {
     modelPath: (await resolveModel(values.model ?? 'smollm2-135m')).path,
-    perGroup: Number(values['per-group']),
     tokens: Number(values.tokens),
     threads: Number(values.threads),
     repeats: Number(values.repeats),
-    sampledEvery: Number(values['sampled-every']),
-    methods: values.methods.split(','),
-    draftModel: values['draft-model'],
-    extra: Object.fromEntries([
-      ...names.map((name) => [name, given[name]] as const),
-      ...switches.map((name) => [name, process.argv.includes(`--${name}`)] as const),
-    ]) as Record<Name, string> & Record<Switch, boolean>,
+    extra: Object.fromEntries(names.map((name) => [name, given[name]])) as Record<Name, string>,
   }
 }
 

@@ -7,14 +7,14 @@ import { loadModel } from '../src/model/index.ts'
 import { defined } from '../src/util/assert.ts'
 import { argMax } from '../src/util/math.ts'
 import { loadTokenizer } from '../src/text/index.ts'
-import { openLlama } from './llama.ts'
+import { openLibllama } from '../src/bench/sides/libllama.ts'
 import { benchOptions } from './options.ts'
-import { quartiles, show } from './statistics.ts'
+import { quartiles, showInterval as show } from '../src/bench/index.ts'
 
 const options = await benchOptions({ tokens: 300 })
 const { threads, tokens } = options
 using tokenizer = await loadTokenizer(options.modelPath)
-using llama = await openLlama(options.modelPath, { threads, context: 2048 })
+using llama = await openLibllama(options.modelPath, { threads, context: 2048 })
 await using model = await loadModel(options.modelPath, { threads, context: 2048 })
 using sequence = model.open()
 
@@ -61,8 +61,8 @@ const result = {
   hostShareAt16Nodes: quartiles(treeShares),
   equalTokens: `${equal} of ${tokens}`,
 }
-console.log(`plain decoding, speed over libllama (median, quartiles): ${show(result.speedOverLlama)}`)
-console.log(`host work of a plain step (share):                       ${show(result.hostSharePlain)}`)
-console.log(`host work of a pass and walk over 16 nodes (share):      ${show(result.hostShareAt16Nodes)}`)
+console.log(`plain decoding, speed over libllama (median, quartiles): ${show(result.speedOverLlama, 3)}`)
+console.log(`host work of a plain step (share):                       ${show(result.hostSharePlain, 3)}`)
+console.log(`host work of a pass and walk over 16 nodes (share):      ${show(result.hostShareAt16Nodes, 3)}`)
 console.log(`tokens equal to libllama's:                              ${result.equalTokens}`)
 console.log(JSON.stringify(result))

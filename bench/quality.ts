@@ -24,7 +24,7 @@ import { loadTokenizer } from '../src/text/index.ts'
 import { assert, defined } from '../src/util/assert.ts'
 import { UsageError } from '../src/util/errors.ts'
 import { Divergence, divergenceHead, divergenceRow, type DivergenceSummary } from './divergence.ts'
-import { openLlama, type LlamaBaseline, type LlamaText } from './llama.ts'
+import { openLibllama, type Libllama, type LlamaText } from '../src/bench/sides/libllama.ts'
 import { benchOptions, onOrOff } from './options.ts'
 import { specBenchText } from './prompts.ts'
 import { describeRun, provenance } from './provenance.ts'
@@ -100,7 +100,7 @@ async function compareFormat(format: WeightType): Promise<void> {
 }
 
 async function compareFile(path: string, file: string): Promise<void> {
-  using llama = await openLlama(path, { threads, context: PIECE })
+  using llama = await openLibllama(path, { threads, context: PIECE })
   await using model = await open(path, { kernels })
   const theirs = llamaReader('libllama', llama, Number(extra.cut))
   const ours = modelReader('ours', model)
@@ -112,7 +112,7 @@ async function compareFile(path: string, file: string): Promise<void> {
 async function compareWithYardsticks(
   path: string,
   file: string,
-  { llama, theirs, ours }: { llama: LlamaBaseline; theirs: Reader; ours: Reader },
+  { llama, theirs, ours }: { llama: Libllama; theirs: Reader; ours: Reader },
 ): Promise<void> {
   const exactPath = join(folder, 'exact.gguf')
   await requantise(loadGguf(path), exactPath, 'f32')

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findPackagedLibraries } from '../src/ffi/index.ts'
 import { benchOptions } from './options.ts'
-import { quartiles, show } from './statistics.ts'
+import { quartiles, showInterval as show } from '../src/bench/index.ts'
 
 const options = await benchOptions({ repeats: 15 })
 const libraries = findPackagedLibraries()

@@ -105,6 +105,7 @@ static int shares_of_columns(int64_t columns) { return shares_of(columns / HS_CO
 HS_OP(hs_norm_op, hs_norm) { run((operation)chosen->norm, dst, ith, nth, p, shares_of_rows(dst->src[0])); }
 HS_OP(hs_quantise_op, hs_none) { run((operation)chosen->quantise, dst, ith, nth, p, shares_of_rows(dst->src[0])); }
 HS_OP(hs_swiglu_op, hs_none) { run((operation)chosen->swiglu, dst, ith, nth, p, shares_of_rows(dst->src[0])); }
+HS_OP(hs_sums_op, hs_none) { run((operation)chosen->sums, dst, ith, nth, p, shares_of_rows(dst->src[0])); }
 HS_OP(hs_linear_op, hs_linear) { run((operation)chosen->linear, dst, ith, nth, p, shares_of_columns(dst->ne[0])); }
 
 HS_OP(hs_store_op, hs_attention) { run((operation)chosen->store, dst, ith, nth, p, shares_of_rows(dst->src[0])); }

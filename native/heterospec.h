@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 /* Raised with every change that the callers in TypeScript must follow. */
-#define HS_ABI 4
+#define HS_ABI 5
 
 /* Numbers of ggml_type. */
 enum hs_type {
@@ -92,6 +92,9 @@ HS_OP(hs_quantise_op, hs_none);
 /* src0 F32 [2 F, rows], per row the gate's F values, then the other F; dst silu(gate) * other as activations I8
  * [64, rows, F / 32] or F32 [F, rows]. */
 HS_OP(hs_swiglu_op, hs_none);
+
+/* src0 F32 [K, rows]; dst F32 [1, rows]: the logarithm of the sum of each row's exponentials. */
+HS_OP(hs_sums_op, hs_none);
 
 struct hs_linear {
   int32_t count;

@@ -9,5 +9,5 @@
 
 #include "linear_avx2.inc"
 
-const struct hs_set hs_set_avx2 = {"avx2", norm, quantise, swiglu, linear, store, attend};
+const struct hs_set hs_set_avx2 = {"avx2", norm, quantise, swiglu, sums, linear, store, attend};
 #endif

@@ -14,6 +14,7 @@ const struct hs_set hs_set_avx512 = {
     .norm = norm,
     .quantise = quantise,
     .swiglu = swiglu,
+    .sums = sums,
     .linear = linear,
     .store = store,
     .attend = attend,

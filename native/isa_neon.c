@@ -9,5 +9,5 @@
 
 #include "linear_neon.inc"
 
-const struct hs_set hs_set_neon = {"neon-dotprod", norm, quantise, swiglu, linear, store, attend};
+const struct hs_set hs_set_neon = {"neon-dotprod", norm, quantise, swiglu, sums, linear, store, attend};
 #endif

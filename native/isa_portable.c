@@ -8,4 +8,4 @@
 
 #include "linear_portable.inc"
 
-const struct hs_set hs_set_portable = {"portable", norm, quantise, swiglu, linear, store, attend};
+const struct hs_set hs_set_portable = {"portable", norm, quantise, swiglu, sums, linear, store, attend};

@@ -21,6 +21,7 @@ struct hs_set {
   void (*norm)(struct hs_tensor *, int, int, const struct hs_norm *);
   void (*quantise)(struct hs_tensor *, int, int, const struct hs_none *);
   void (*swiglu)(struct hs_tensor *, int, int, const struct hs_none *);
+  void (*sums)(struct hs_tensor *, int, int, const struct hs_none *);
   void (*linear)(struct hs_tensor *, int, int, const struct hs_linear *);
   void (*store)(struct hs_tensor *, int, int, const struct hs_attention *);
   void (*attend)(struct hs_tensor *, int, int, const struct hs_attention *);

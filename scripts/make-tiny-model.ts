@@ -37,9 +37,12 @@ export interface TinyOptions {
   readonly files?: number
   /** Default 1. */
   readonly seed?: number
+  /** The last word on tensors, for models that shall know something. */
+  readonly tensors?: (tensors: readonly TinyTensor[]) => readonly TinyTensor[]
 }
 
-interface TinyTensor {
+/** A tensor of a tiny model before it is encoded. */
+export interface TinyTensor {
   readonly name: string
   readonly type: WeightType
   /** ggml's order: the contiguous extent first. */
@@ -53,7 +56,8 @@ interface TinyTensor {
  */
 export async function makeTinyModel(path: string, options: TinyOptions = {}): Promise<string[]> {
   const vocab = vocabulary()
-  const tensors = tensorsOf(options, vocab.tokens.length).map((tensor) => ({
+  const made = tensorsOf(options, vocab.tokens.length)
+  const tensors = (options.tensors?.(made) ?? made).map((tensor) => ({
     name: tensor.name,
     type: weightTypes[tensor.type],
     shape: tensor.shape,

@@ -14,6 +14,7 @@ const arrows: Record<string, readonly string[]> = {
   gguf: [],
   tree: [],
   store: [],
+  plot: [],
   ffi: [],
   text: ['gguf', 'ffi', 'types:tree'],
   sample: ['types:tree'],
@@ -24,6 +25,7 @@ const arrows: Record<string, readonly string[]> = {
   model: ['tree', 'tensor', 'cache', 'gguf', 'types:ffi'],
   draft: ['tree', 'policy', 'sample', 'text', 'tensor', 'cache', 'model'],
   engine: ['draft', 'model', 'cache', 'policy', 'verify', 'sample', 'tree', 'text', 'gguf'],
+  bench: ['engine', 'plot', 'model', 'policy', 'draft', 'tree', 'text', 'gguf', 'ffi'],
   cli: ['*'],
   // The package's front door (`src/index.ts`).
   '.': ['*'],
@@ -33,7 +35,10 @@ const arrows: Record<string, readonly string[]> = {
 const walls: Record<string, readonly string[]> = {
   koffi: ['ffi/'],
   '@huggingface/jinja': ['text/template.ts'],
-  zod: ['sample/', 'policy/', 'draft/', 'engine/', 'cli/'],
+  zod: ['sample/', 'policy/', 'draft/', 'engine/', 'bench/', 'cli/'],
+  'eventsource-parser': ['bench/sides/'],
+  'd3-scale': ['plot/'],
+  'd3-shape': ['plot/'],
   commander: ['cli/'],
   '@commander-js/extra-typings': ['cli/'],
   'cli-progress': ['cli/'],

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { inject } from 'vitest'
+import { makeTinyHead, type TinyHeadOptions } from '../scripts/make-tiny-head.ts'
 import { makeTinyModel, type TinyOptions } from '../scripts/make-tiny-model.ts'
 import { createTree, type TokenTree } from '../src/tree/index.ts'
 
@@ -13,6 +14,14 @@ export async function tinyFile(options: TinyOptions): Promise<string> {
   if (existsSync(path)) return path
   // Two workers may make the same file at once: each writes beside its place and renames.
   return (await makeTinyModel(path, options))[0]!
+}
+
+/** Path of a tiny draft head with these options. */
+export async function tinyHeadFile(options: TinyHeadOptions = {}): Promise<string> {
+  const key = JSON.stringify({ ...options, tensors: options.tensors?.toString() })
+  const name = createHash('sha256').update(key).digest('hex').slice(0, 12)
+  const path = join(dirname(inject('tinyModelPath')), `head-${name}.gguf`)
+  return existsSync(path) ? path : makeTinyHead(path, options)
 }
 
 /** Tokens of a tiny model (297 in all; the first three are control tokens), pseudo-random but always the same. */

@@ -166,6 +166,41 @@ static void check_rope(void) {
   free_guarded();
 }
 
+/* ---- sums of exponentials ---- */
+
+static void check_sums(int width) {
+  checking("sums of %d exponentials", width);
+  float *source = guarded((size_t)(width * MOST_ROWS) * sizeof(float), 4);
+  float *all = guarded(MOST_ROWS * sizeof(float), 4), *some = guarded(MOST_ROWS * sizeof(float), 4);
+  for (int i = 0; i < width * MOST_ROWS; i++) {
+    /* Flat rows, steep ones, one large number, large numbers everywhere. */
+    const int row = i / width;
+    source[i] = (float)(random_normal() * (row % 4 == 1 ? 40 : 3) + (row % 4 == 3 ? 1e4 : 0));
+    if (row % 4 == 2 && i % width == width - 1) source[i] = 500;
+  }
+  const struct hs_none none = {0};
+  for (int threads = 1; threads <= POOL; threads++) {
+    for (int rows = MOST_ROWS; rows > 0; rows -= 43) {
+      struct hs_tensor logits = tensor(HS_F32, width, rows, 1, source + (MOST_ROWS - rows) * width);
+      struct hs_tensor dst = tensor(HS_F32, 1, rows, 1, rows == MOST_ROWS && threads == 1 ? all : some);
+      dst.src[0] = &logits;
+      run(AS_OPERATION(hs_sums_op), &dst, threads, &none);
+      if (dst.data == some && memcmp(some, all + MOST_ROWS - rows, (size_t)rows * sizeof(float))) {
+        failed("other bits in %d rows of %d threads", rows, threads);
+      }
+    }
+  }
+  for (int row = 0; row < MOST_ROWS; row++) {
+    const float *x = source + row * width;
+    double largest = x[0], sum = 0;
+    for (int k = 0; k < width; k++) largest = fmax(largest, x[k]);
+    for (int k = 0; k < width; k++) sum += exp((double)x[k] - largest);
+    const double expected = largest + log(sum);
+    if (!(fabs(all[row] - expected) <= 1e-6 * (1 + fabs(expected)))) failed("row %d: %.9g, expected %.9g", row, all[row], expected);
+  }
+  free_guarded();
+}
+
 void check_elementwise(void) {
   static const char *const names[] = {"norm", "quantise", "swiglu"};
   for (int kind = NORM; kind <= SWIGLU; kind++) {
@@ -178,4 +213,7 @@ void check_elementwise(void) {
     one_item((enum kind)kind, 100, 0);
   }
   check_rope();
+  check_sums(1);
+  check_sums(100);
+  check_sums(576);
 }

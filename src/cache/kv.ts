@@ -6,6 +6,9 @@ import { assert } from '../util/assert.ts'
 import { Graph, TensorStore, TYPE, type Backend, type Tensor } from '../tensor/index.ts'
 import type { KvSettings } from './types.ts'
 
+/** The smallest page of any system that we run on. */
+const PAGE_BYTES = 4096
+
 export interface KvOptions {
   /** Move rows by graph operations even where memory is directly reachable: the path that a GPU takes. */
   readonly moveOnDevice?: boolean
@@ -63,6 +66,20 @@ export class KvCache implements Disposable {
     }
     for (const { bytes, rowBytes } of this.#views) {
       for (const { from, to } of pairs) bytes.copyWithin(to * rowBytes, from * rowBytes, (from + 1) * rowBytes)
+    }
+  }
+
+  /**
+   * Makes the memory of `count` rows real, whatever they hold: the system gives pages away at the first write only, and
+   * until then all of them are one page of zeros, which is read faster than memory. For price lists.
+   */
+  touch(start: number, count: number): void {
+    assert(start >= 0 && start + count <= this.settings.slots, `rows ${start} to ${start + count}`)
+    for (const { bytes, rowBytes } of this.#views) {
+      for (let at = start * rowBytes; at < (start + count) * rowBytes; at += PAGE_BYTES) {
+        const value = bytes[at] as number
+        bytes[at] = value
+      }
     }
   }
 

@@ -16,6 +16,9 @@ const commands: Readonly<Record<string, { readonly summary: string; readonly loa
   pull: { summary: 'fetch a model into the cache', load: () => import('./commands/pull.ts') },
   models: { summary: 'list the models in the cache', load: () => import('./commands/models.ts') },
   inspect: { summary: 'show what a GGUF file holds', load: () => import('./commands/inspect.ts') },
+  bench: { summary: 'measure which way to speculate pays here', load: () => import('./commands/bench.ts') },
+  cost: { summary: 'measure what passes and drafts cost here', load: () => import('./commands/cost.ts') },
+  simulate: { summary: 'judge budgets for other machines', load: () => import('./commands/simulate.ts') },
   doctor: { summary: 'check this machine and measure it', load: () => import('./commands/doctor.ts') },
 }
 

@@ -1,7 +1,7 @@
 /** From flags to a loaded engine, with progress on stderr while it takes long. */
 import { load } from '../index.ts'
 import type { Engine, LoadProgress, SpeculativeOptions } from '../engine/index.ts'
-import { resolveModel, type PullProgress } from '../store/index.ts'
+import { resolveModel, type PullProgress, type StoredModel } from '../store/index.ts'
 import type { EarlyStart } from '../text/index.ts'
 import type { Typed } from './flags.ts'
 import { readEngineOptions } from './options.ts'
@@ -12,8 +12,28 @@ export interface OpenSettings {
   readonly signal: AbortSignal
   readonly speculative: SpeculativeOptions | undefined
   readonly quiet: boolean
+  /** Conversations at the same time. Default 1. */
+  readonly sequences?: number | undefined
   /** The model, already on its way. */
   readonly early?: EarlyStart | undefined
+}
+
+/** The model of `--model` as a file of this machine, fetched if need be. */
+export async function locateModel(
+  typed: Typed,
+  { signal, quiet }: Pick<OpenSettings, 'signal' | 'quiet'>,
+): Promise<StoredModel> {
+  const pulling = createPullReport()
+  try {
+    return await resolveModel(typed['model'] as string | undefined, {
+      signal,
+      onProgress: (progress) => {
+        if (!quiet) pulling.onProgress(progress)
+      },
+    })
+  } finally {
+    pulling.stop()
+  }
 }
 
 /** Loads the model of `--model`, fetching it if need be. Throws what `load` throws. */
@@ -29,6 +49,7 @@ export async function openFromFlags(typed: Typed, settings: OpenSettings): Promi
     return await load(typed['model'] as string | undefined, {
       ...readEngineOptions(typed),
       ...(speculative === undefined ? {} : { speculative }),
+      sequences: settings.sequences,
       signal,
       early: settings.early,
       onPull,
@@ -67,19 +88,18 @@ function createLoadReport(): { onProgress(progress: LoadProgress): void; stop():
   }
 }
 
-/** A draft model may be named like any other model; the engine wants its file. */
+/** A draft model or head may be named like any other model; the engine wants its file. */
 export async function withLocalDraftModel(
   speculative: SpeculativeOptions | undefined,
   options: Parameters<typeof resolveModel>[1],
 ): Promise<SpeculativeOptions | undefined> {
   if (typeof speculative !== 'object') return speculative
   const { drafter } = speculative
-  if (drafter?.method === 'model') {
+  if (drafter?.method === 'model' || drafter?.method === 'eagle3') {
     return { ...speculative, drafter: { ...drafter, path: (await resolveModel(drafter.path, options)).path } }
   }
-  if (drafter?.method === 'combined' && drafter.model) {
-    const { path } = await resolveModel(drafter.model.path, options)
-    return { ...speculative, drafter: { ...drafter, model: { ...drafter.model, path } } }
-  }
-  return speculative
+  if (drafter?.method !== 'combined') return speculative
+  const model = drafter.model && { ...drafter.model, path: (await resolveModel(drafter.model.path, options)).path }
+  const eagle3 = drafter.eagle3 && { ...drafter.eagle3, path: (await resolveModel(drafter.eagle3.path, options)).path }
+  return { ...speculative, drafter: { ...drafter, ...(model && { model }), ...(eagle3 && { eagle3 }) } }
 }

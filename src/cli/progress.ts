@@ -27,10 +27,13 @@ export interface ProgressOptions {
   readonly lineMs?: number
 }
 
+/** What the numbers of a step are. */
+export type ProgressUnit = keyof typeof formats
+
 /** Progress of one step, e.g. `createProgress('loading', 'bytes')`. */
-export function createProgress(label: string, unit: 'bytes' | 'count', options: ProgressOptions = {}): Progress {
+export function createProgress(label: string, unit: ProgressUnit, options: ProgressOptions = {}): Progress {
   const { output = process.stderr, delayMs = 300, lineMs = 3000 } = options
-  const format = unit === 'bytes' ? formatBytes : formatCount
+  const format = formats[unit]
   return output.isTTY ? barProgress(label, format, output, delayMs) : lineProgress(label, format, output, lineMs)
 }
 
@@ -68,6 +71,8 @@ export function createPullReport(options: ProgressOptions = {}): PullReport {
 // ------------------------------------------------------------------------------------------------------------------
 
 type Format = (value: number) => string
+
+const formats = { bytes: formatBytes, count: formatCount, milliseconds: formatDuration } as const
 
 function pullLabel(phase: PullProgress['phase'], file: string): string {
   return phase === 'verify' ? `checking ${file}` : `pulling ${file}`

@@ -37,6 +37,17 @@ describe('readSpeculation', () => {
     })
   })
 
+  it('takes --draft-head as the choice of the head', () => {
+    expect(readSpeculation({ draftHead: 'head.gguf', budget: 'eagle', eagleTopK: 4 })).toEqual({
+      drafter: { method: 'eagle3', path: 'head.gguf' },
+      budget: { policy: 'eagle', topK: 4 },
+    })
+    const merged = { speculative: 'combined', combinedSources: ['lookup', 'eagle3'], draftHead: 'h', eagle3MaxWidth: 2 }
+    expect(readSpeculation(merged)).toMatchObject({
+      drafter: { method: 'combined', sources: ['lookup', 'eagle3'], eagle3: { path: 'h', maxWidth: 2 } },
+    })
+  })
+
   it.each([
     [
       { speculative: 'lookup', recyclingMaxDepth: 4 },
@@ -51,6 +62,8 @@ describe('readSpeculation', () => {
     [{ speculative: 'auto', draftModel: 'small' }, 'got --draft-model; add --speculative model'],
     [{ combinedSources: ['recycling'], lookupMaxNgram: 3 }, 'got --lookup-max-ngram'],
     [{ speculative: 'model' }, 'expected --draft-model with the draft model, got none'],
+    [{ speculative: 'eagle3' }, 'expected --draft-head with the draft head, got none'],
+    [{ draftModel: 'small', draftHead: 'head' }, 'got --draft-head; add --speculative eagle3'],
   ])('refuses %j', (typed, message) => {
     expect(() => readSpeculation(typed)).toThrow(message)
   })

@@ -16,10 +16,13 @@ const methodSchemas = byName('method', drafterOptions.options)
 /** Schemas of the budgets by name. */
 const budgetSchemas = byName('policy', budgetOptions.options)
 
-const methodFlags = flagsByName(methodSchemas, 'method')
-const budgetFlags = flagsByName(budgetSchemas, 'policy')
+/** Flags of the drafting methods by name. */
+export const methodFlags = flagsByName(methodSchemas, 'method')
 
-const [speculativeFlag, budgetFlag, draftModelFlag] = flagsOf(
+/** Flags of the budgets by name. */
+export const budgetFlags = flagsByName(budgetSchemas, 'policy')
+
+const [speculativeFlag, budgetFlag, draftModelFlag, draftHeadFlag] = flagsOf(
   z.strictObject({
     speculative: z
       .enum(['auto', 'off', ...methodSchemas.keys()])
@@ -33,12 +36,22 @@ const [speculativeFlag, budgetFlag, draftModelFlag] = flagsOf(
       .string()
       .optional()
       .describe('the draft model of --speculative model, which it implies: a name, a path, or hf:user/repo:quant'),
+    draftHead: z
+      .string()
+      .optional()
+      .describe('the draft head of --speculative eagle3, which it implies: a path, or hf:user/repo:quant'),
   }),
-) as [Flag, Flag, Flag]
+) as [Flag, Flag, Flag, Flag]
+
+/** Flags that name the file of a method, shorter than the method's own. */
+const fileFlags: ReadonlyMap<string, Flag> = new Map([
+  ['model', draftModelFlag],
+  ['eagle3', draftHeadFlag],
+])
 
 /** All flags of this file under their headings. */
 export const speculationFlags: readonly FlagGroup[] = [
-  { title: 'Speculation', flags: [speculativeFlag, budgetFlag, draftModelFlag] },
+  { title: 'Speculation', flags: [speculativeFlag, budgetFlag, ...fileFlags.values()] },
   ...groups('Drafting method', methodFlags),
   ...groups('Budget', budgetFlags),
 ]
@@ -50,11 +63,11 @@ export function parseSpeculative(text: string): string {
 
 /** The engine's options for what was typed; undefined when nothing was. Throws `bad-option`. */
 export function readSpeculation(typed: Typed): SpeculativeOptions | undefined {
-  const draftModel = typed[draftModelFlag.attribute] as string | undefined
+  const [implied] = [...fileFlags].find(([, flag]) => typed[flag.attribute] !== undefined) ?? ['auto']
   const asked = typed[speculativeFlag.attribute] as string | undefined
-  const chosen = asked ?? (draftModel === undefined ? 'auto' : 'model')
+  const chosen = asked ?? implied
   const budget = readBudget(typed, chosen)
-  const drafter = readDrafter(typed, chosen, draftModel)
+  const drafter = readDrafter(typed, chosen)
   if (chosen === 'off' || (chosen === 'auto' && !budget && !drafter)) return asked as 'off' | 'auto' | undefined
   // What is missing or out of range here is told by the engine, which checks the whole once more.
   return { drafter: drafter ?? { method: 'combined' }, budget: budget ?? { policy: 'goodput' } } as SpeculativeOptions
@@ -78,32 +91,39 @@ function readBudget(typed: Typed, chosen: string): Fields | undefined {
 }
 
 /** Options of a method stand at the top, or inside `combined` when that merges the method. */
-function readDrafter(typed: Typed, chosen: string, draftModel: string | undefined): Fields | undefined {
+function readDrafter(typed: Typed, chosen: string): Fields | undefined {
   const method = chosen === 'auto' ? 'combined' : chosen
   const sources = method === 'combined' ? sourcesOf(typed) : []
   let fields: Fields | undefined = chosen === 'auto' || chosen === 'off' ? undefined : { method }
   for (const [name, flags] of methodFlags) {
-    const given = {
-      ...readFlags(typed, flags),
-      ...(name === 'model' && draftModel !== undefined && { path: draftModel }),
-    }
+    const fileFlag = fileFlags.get(name)
+    const file = fileFlag && typed[fileFlag.attribute]
+    const given = { ...readFlags(typed, flags), ...(file !== undefined && { path: file }) }
     if (Object.keys(given).length === 0) continue
     if (name !== method && !sources.includes(name)) {
-      const culprit = flags.some((flag) => typed[flag.attribute] !== undefined) ? flags : [draftModelFlag]
-      throw notChosen(culprit, typed, `--speculative ${chosen}`, `--speculative ${name}`)
+      throw notChosen(
+        [...flags, ...(fileFlag ? [fileFlag] : [])],
+        typed,
+        `--speculative ${chosen}`,
+        `--speculative ${name}`,
+      )
     }
     fields = { method, ...fields, ...(name === method ? given : { [name]: given }) }
   }
-  if ((method === 'model' || sources.includes('model')) && !hasPath(fields, method)) {
-    const message = `expected --draft-model with the draft model, got none; add --draft-model path/to/model.gguf`
-    throw new UsageError('bad-option', message)
-  }
+  for (const [name, flag] of fileFlags) requireFile(name, flag, method, sources, fields)
   return fields
 }
 
-function hasPath(fields: Fields | undefined, method: string): boolean {
-  const options = (method === 'model' ? fields : fields?.['model']) as Fields | undefined
-  return options?.['path'] !== undefined
+/** Throws when the method `name` takes part and nobody said which file it reads. */
+function requireFile(name: string, flag: Flag, method: string, sources: readonly string[], fields?: Fields): void {
+  if (method !== name && !sources.includes(name)) return
+  const options = (method === name ? fields : fields?.[name]) as Fields | undefined
+  if (options?.['path'] !== undefined) return
+  const what = flag.name.replace('-', ' ')
+  throw new UsageError(
+    'bad-option',
+    `expected --${flag.name} with the ${what}, got none; add --${flag.name} path/to/${what.replace('draft ', '')}.gguf`,
+  )
 }
 
 function sourcesOf(typed: Typed): readonly string[] {

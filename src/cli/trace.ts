@@ -1,18 +1,18 @@
-/** `--trace FILE`: one line of JSON for each round, written at once, so that an interrupted run leaves whole lines. */
+/** Files of one line of JSON per event (`--trace`, `--record`), each written at once, so that an interrupted run leaves whole lines. */
 import { closeSync, openSync, writeSync } from 'node:fs'
-import type { RoundTrace } from '../engine/index.ts'
 import { UsageError } from '../util/errors.ts'
+import { compactJson } from './compact-json.ts'
 
-/** An open trace file. */
-export interface TraceFile extends Disposable {
-  write(trace: RoundTrace): void
+/** An open file of lines. */
+export interface LineFile extends Disposable {
+  write(line: object): void
 }
 
 /** Creates or empties the file. Throws `bad-option` when it cannot be opened, `output-failed` when a write fails. */
-export function openTrace(path: string): TraceFile {
+export function openLines(path: string, flag: string): LineFile {
   const fail = (error: unknown, code: 'bad-option' | 'output-failed'): never => {
     const why = error instanceof Error ? error.message : String(error)
-    throw new UsageError(code, `expected a file that can be written for --trace, got ${path} (${why}); name another`, {
+    throw new UsageError(code, `expected a file that can be written for ${flag}, got ${path} (${why}); name another`, {
       cause: error,
     })
   }
@@ -23,9 +23,9 @@ export function openTrace(path: string): TraceFile {
     return fail(error, 'bad-option')
   }
   return {
-    write(trace) {
+    write(line) {
       try {
-        writeSync(file, `${JSON.stringify(trace)}\n`)
+        writeSync(file, `${compactJson(line)}\n`)
       } catch (error) {
         fail(error, 'output-failed')
       }

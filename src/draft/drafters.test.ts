@@ -6,6 +6,7 @@ import { createDrafter, drafterOptions, drafters, type DrafterOptions } from './
 const parts = {
   target: { vocabSize: 10 } as ModelSpec,
   loadDraftModel: () => Promise.reject(new Error('no such file')),
+  loadDraftHead: () => Promise.reject(new Error('no such file')),
 }
 
 describe('the table of drafters', () => {

@@ -6,6 +6,7 @@ import * as z from 'zod'
 import { UsageError } from '../util/errors.ts'
 import type { Ranked } from '../tree/index.ts'
 import { combinedOptions } from './methods/combined.options.ts'
+import { eagle3Options } from './methods/eagle3.options.ts'
 import { lookupOptions } from './methods/lookup.options.ts'
 import { modelOptions } from './methods/model.options.ts'
 import { recyclingOptions } from './methods/recycling.options.ts'
@@ -15,6 +16,7 @@ export const drafters = {
   lookup: () => import('./methods/lookup.ts'),
   recycling: () => import('./methods/recycling.ts'),
   model: () => import('./methods/model.ts'),
+  eagle3: () => import('./methods/eagle3.ts'),
   combined: () => import('./methods/combined.ts'),
 } satisfies Record<string, () => Promise<DrafterModule>>
 
@@ -25,6 +27,7 @@ export const drafterOptions = z.discriminatedUnion('method', [
   lookupOptions,
   recyclingOptions,
   modelOptions,
+  eagle3Options,
   combinedOptions,
 ])
 
@@ -45,6 +48,8 @@ export async function createDrafter(
       return (await drafters.recycling()).create(settings, all)
     case 'model':
       return (await drafters.model()).create(settings, all)
+    case 'eagle3':
+      return (await drafters.eagle3()).create(settings, all)
     case 'combined':
       return (await drafters.combined()).create(settings, all)
   }

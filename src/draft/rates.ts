@@ -44,6 +44,12 @@ export class AcceptanceRates {
     this.#seen[bin] = defined(this.#seen[bin], 'bin') * memory + 1
   }
 
+  /** Forgets what was seen. */
+  clear(): void {
+    this.#right.fill(0)
+    this.#seen.fill(0)
+  }
+
   /** Rates of one session: they start from these, which learn along slowly. */
   forSession(): AcceptanceRates {
     return new SessionRates(this, this.#options.bins)

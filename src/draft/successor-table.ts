@@ -39,6 +39,12 @@ export class SuccessorTable {
     this.#probs = new Float32Array(vocabSize * FOLLOWERS)
   }
 
+  /** Forgets everything. */
+  clear(): void {
+    this.#tokens.fill(UNSET)
+    this.#probs.fill(0)
+  }
+
   has(token: TokenId): boolean {
     return this.#tokens[token * FOLLOWERS] !== UNSET
   }

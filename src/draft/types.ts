@@ -2,7 +2,7 @@
 import type { z } from 'zod'
 import type { Budget, BudgetPolicy } from '../policy/index.ts'
 import type { Proposal, Ranked, RoundOutcome, Scores, TokenId } from '../tree/index.ts'
-import type { ModelSpec, PromptRow, TargetModel } from '../model/index.ts'
+import type { DraftHead, ModelSpec, PromptRow, TargetModel } from '../model/index.ts'
 
 export interface DraftRound {
   /** All tokens so far; the last one is the root. A live view: do not keep it. */
@@ -23,6 +23,15 @@ export interface DraftSession<P extends Proposal = Proposal> extends Disposable 
   observe(outcome: RoundOutcome, scores: Scores): void
 }
 
+/** Hears the features of a prompt's rows, before the session is opened that goes on with them. */
+export interface PromptListener extends Disposable {
+  /**
+   * Features of the tokens from index `first` on, one row per token; chunks come in order. Rows at the beginning that were
+   * read for an earlier request never come.
+   */
+  hear(first: number, rows: readonly Float32Array[]): Promise<void>
+}
+
 /** Shared weights or tables of a drafting method; sessions are private. */
 export interface Drafter<P extends Proposal = Proposal> extends AsyncDisposable {
   readonly method: string
@@ -31,12 +40,21 @@ export interface Drafter<P extends Proposal = Proposal> extends AsyncDisposable 
   readonly needs: {
     /** Tapped hidden states of the target. */
     readonly features: boolean
+    /** Layers that the target's sequence shall tap (`Sequence.tap`) where features are needed. */
+    readonly taps?: readonly number[]
   }
   /** Prompt positions whose logits this drafter would like to see while the prompt is read. */
   wantsPromptRow?(tokens: readonly TokenId[], index: number): boolean
   observePrompt?(rows: readonly PromptRow[]): void
-  /** `prompt` is the whole text so far, including the first token that the target emitted. */
-  open(prompt: readonly TokenId[]): DraftSession<P>
+  /** For drafters that need features: takes those of the prompt while it is read. */
+  listen?(prompt: readonly TokenId[]): PromptListener
+  /**
+   * `prompt` is the whole text so far, including the first token that the target emitted; `heard` is what listened to it,
+   * which the session takes over.
+   */
+  open(prompt: readonly TokenId[], heard?: PromptListener): DraftSession<P>
+  /** Forgets what requests so far have taught it, as if it were new. For experiments; not while a session is open. */
+  forget?(): void
 }
 
 /** What a method may use when it is created. */
@@ -44,6 +62,8 @@ export interface DraftParts {
   readonly target: ModelSpec
   /** Tells whether another model's vocabulary equals the target's; the reason when not. */
   readonly loadDraftModel: (path: string) => Promise<TargetModel>
+  /** A draft head that was made for the target; throws the reason when it was not. */
+  readonly loadDraftHead: (path: string) => Promise<DraftHead>
   /** Creates another method by name, for `combined`. */
   readonly create: (options: { readonly method: string }) => Promise<Drafter<Ranked>>
 }

@@ -45,6 +45,19 @@ describe('the price list', () => {
     for (const { rows, context, ms } of measured) expect(ms).toBeLessThanOrEqual(rows * 10 + context / 1000 + 1)
   })
 
+  it('is not upset by a cache that wide passes and long texts empty for some passes', async () => {
+    let cold = 6
+    const model = pricedModel((rows, context) => {
+      const factor = cold > 0 ? 2 : 1
+      cold = context > 1000 || rows > 16 ? 6 : cold - 1
+      return (rows * 2 + context / 1000) * factor
+    })
+    const { samples: measured, steady } = await measureCosts(model, sequence)
+    expect(steady).toBe(true)
+    for (const { rows, context, ms } of measured.filter((sample) => sample.context === 128 && sample.rows < 20))
+      expect(ms).toBeCloseTo(rows * 2 + context / 1000)
+  })
+
   it('says when the machine was too busy to be believed', async () => {
     let passes = 0
     const { steady } = await measureCosts(

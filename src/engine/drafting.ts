@@ -3,6 +3,7 @@ import { UsageError } from '../util/errors.ts'
 import { createDrafter, type DraftParts, type Drafter, type DraftSession } from '../draft/index.ts'
 import { createPolicy, createPolicyMemory, type BudgetPolicy, type PolicyMemory } from '../policy/index.ts'
 import { createTree } from '../tree/index.ts'
+import type { Verifier } from '../verify/index.ts'
 import { speculativeOptions, type ResolvedSpeculation, type SpeculativeOptions } from './options.ts'
 
 export interface Drafting {
@@ -10,6 +11,8 @@ export interface Drafting {
   readonly drafter: Drafter | undefined
   readonly drafterName: string
   readonly policy: BudgetPolicy
+  /** Default: the walk. */
+  readonly verifier?: Verifier | undefined
 }
 
 /** Checks options and fills in defaults. Throws `bad-option`. */
@@ -46,6 +49,14 @@ export class DraftingTable implements AsyncDisposable {
     let memory = this.#memories.get(memoryKey)
     if (!memory) this.#memories.set(memoryKey, (memory = createPolicyMemory()))
     return { drafter, drafterName: options.method, policy: createPolicy(budget, memory) }
+  }
+
+  /** Drafters forget what requests taught them, and so do budgets. */
+  async forget(): Promise<void> {
+    this.#memories.clear()
+    for (const result of await Promise.allSettled(this.#drafters.values())) {
+      if (result.status === 'fulfilled') result.value.forget?.()
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

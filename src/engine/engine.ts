@@ -10,17 +10,20 @@ import { loadGguf } from '../gguf/index.ts'
 import { loadModel, openBackend, type Backend, type GraphModel } from '../model/index.ts'
 import { createTemplate, loadTokenizer, type ChatTemplate, type Tokenizer } from '../text/index.ts'
 import { openChat } from './chat.ts'
+import { draftLoaders } from './draft-models.ts'
 import { DraftingTable, resolveSpeculation } from './drafting.ts'
-import { collect, generate } from './generate.ts'
+import { collect, generate, type Conditions } from './generate.ts'
 import type { ResolvedSpeculation } from './options.ts'
-import type { CostIdentity } from './cost.ts'
+import { openLab } from './lab.ts'
 import { Prices } from './prices.ts'
 import { SlotTable } from './slots.ts'
 import type {
   ChatOptions,
   ChatSession,
+  CostIdentity,
   CostRow,
   Engine,
+  EngineLab,
   EngineOptions,
   GenerateEvent,
   GenerateRequest,
@@ -35,6 +38,8 @@ export interface EngineParts {
   readonly template: ChatTemplate | undefined
   readonly slots: SlotTable
   readonly drafting: DraftingTable
+  /** Another one, with drafters of its own. */
+  readonly openDrafting: () => DraftingTable
   readonly prices: Prices
   /** For requests that do not say. */
   readonly speculation: ResolvedSpeculation
@@ -72,14 +77,15 @@ export async function openEngine(path: string, options: EngineOptions = {}): Pro
   )
   requireSameVocabulary(tokenizer, model, path)
   const slots = stack.use(new SlotTable(model, sequences))
-  const loadDraft = (draftPath: string): Promise<GraphModel> =>
-    loadDraftModel(draftPath, { backend, model, tokenizer, options })
+  const loaders = draftLoaders({ backend, model, tokenizer, options })
+  const openDrafting = (): DraftingTable => new DraftingTable({ target: model.spec, ...loaders })
   const parts: EngineParts = {
     model,
     tokenizer,
     template: createTemplate(gguf.metadata, tokenizer),
     slots,
-    drafting: stack.use(new DraftingTable({ target: model.spec, loadDraftModel: loadDraft })),
+    drafting: stack.use(openDrafting()),
+    openDrafting,
     prices: new Prices({
       model,
       slots,
@@ -118,6 +124,7 @@ function priceIdentity(backend: Backend, model: GraphModel, threads: number, opt
 
 class LoadedEngine implements Engine {
   readonly threads: number
+  readonly lab: EngineLab
   readonly #parts: EngineParts
   readonly #stack: DisposeStack
   readonly #closing = new AbortController()
@@ -126,6 +133,7 @@ class LoadedEngine implements Engine {
   constructor(parts: EngineParts, threads: number, stack: DisposeStack) {
     this.#parts = parts
     this.threads = threads
+    this.lab = openLab(parts, (request, conditions) => this.#run(request, conditions))
     this.#stack = stack
   }
 
@@ -141,22 +149,16 @@ class LoadedEngine implements Engine {
     return this.#parts.template
   }
 
+  get sequences(): number {
+    return this.#parts.slots.limit
+  }
+
   get context(): number {
     return this.#parts.model.context
   }
 
-  async *generate(request: GenerateRequest): AsyncGenerator<GenerateEvent, void, undefined> {
-    if (this.#closing.signal.aborted) throw new DisposedError('engine')
-    let finish: () => void = () => undefined
-    const running = new Promise<void>((resolve) => (finish = resolve))
-    this.#running.add(running)
-    const signals = [this.#closing.signal, ...(request.signal ? [request.signal] : [])]
-    try {
-      yield* generate(this.#parts, { ...request, signal: AbortSignal.any(signals) })
-    } finally {
-      this.#running.delete(running)
-      finish()
-    }
+  generate(request: GenerateRequest): AsyncIterable<GenerateEvent> {
+    return this.#run(request)
   }
 
   complete(request: GenerateRequest): Promise<GenerateResult> {
@@ -177,6 +179,21 @@ class LoadedEngine implements Engine {
     this.#closing.abort()
     await Promise.all(this.#running)
     await this.#stack[Symbol.asyncDispose]()
+  }
+
+  /** Keeps account of what runs, so that the end can wait for it. */
+  async *#run(request: GenerateRequest, conditions?: Conditions): AsyncGenerator<GenerateEvent, void, undefined> {
+    if (this.#closing.signal.aborted) throw new DisposedError('engine')
+    let finish: () => void = () => undefined
+    const running = new Promise<void>((resolve) => (finish = resolve))
+    this.#running.add(running)
+    const signals = [this.#closing.signal, ...(request.signal ? [request.signal] : [])]
+    try {
+      yield* generate(this.#parts, { ...request, signal: AbortSignal.any(signals) }, conditions)
+    } finally {
+      this.#running.delete(running)
+      finish()
+    }
   }
 }
 
@@ -214,34 +231,4 @@ function requireSameVocabulary(tokenizer: Tokenizer, model: GraphModel, path: st
     'bad-option',
     `expected at most ${model.spec.vocabSize} tokens (the rows of the embedding) in the tokenizer of ${path}, got ${tokenizer.vocabSize}; download the model again`,
   )
-}
-
-interface DraftContext {
-  readonly backend: Backend
-  readonly model: GraphModel
-  readonly tokenizer: Tokenizer
-  readonly options: EngineOptions
-}
-
-/** A draft model must speak the target's tokens one for one; everything else about it may differ. */
-async function loadDraftModel(path: string, { backend, model, tokenizer, options }: DraftContext): Promise<GraphModel> {
-  const gguf = loadGguf(path)
-  await using stack = new DisposeStack()
-  const draftTokenizer = stack.use(await loadTokenizer(gguf))
-  if (draftTokenizer.fingerprint !== tokenizer.fingerprint) {
-    throw new UsageError(
-      'drafter-mismatch',
-      `expected a draft model with the vocabulary of ${model.spec.name} (${tokenizer.vocabSize} tokens), got another one of ${draftTokenizer.vocabSize} tokens in ${path}; choose a smaller model of the same family`,
-    )
-  }
-  const trained =
-    gguf.metadata.number(`${gguf.metadata.string('general.architecture') ?? ''}.context_length`) ?? model.context
-  return await loadModel(gguf, {
-    backend,
-    context: Math.min(model.context, trained),
-    sequences: options.sequences,
-    mmap: options.mmap,
-    signal: options.signal,
-    onProgress: reporter(options, 'draft-weights'),
-  })
 }

@@ -2,8 +2,9 @@
 import { realClock } from '../util/clock.ts'
 import { HeterospecError, UsageError } from '../util/errors.ts'
 import { createSampler, resolveSampleOptions, type ResolvedSampleOptions, type SampleOptions } from '../sample/index.ts'
-import type { Drafter } from '../draft/index.ts'
+import type { Drafter, PromptListener } from '../draft/index.ts'
 import type { PrefillOptions } from '../model/index.ts'
+import type { CostModel } from '../policy/index.ts'
 import type { Scores, TokenId } from '../tree/index.ts'
 import { walk } from '../verify/index.ts'
 import { plainSession, resolveSpeculation, type Drafting } from './drafting.ts'
@@ -16,18 +17,25 @@ import { sharedPrefix, type Slot } from './slots.ts'
 import { RoundTotals } from './trace.ts'
 import type { FinishReason, GenerateEvent, GenerateRequest, GenerateResult, Timings } from './types.ts'
 
+/** What an experiment puts in the place of the engine's own. */
+export interface Conditions {
+  readonly drafting?: Drafting
+  readonly cost?: CostModel
+}
+
 /** Runs one request. Throws before any work on bad requests; ends with a `done` event otherwise. */
 export async function* generate(
   parts: EngineParts,
   request: GenerateRequest,
+  conditions: Conditions = {},
 ): AsyncGenerator<GenerateEvent, void, undefined> {
   const started = realClock()
   const speculation = request.speculative === undefined ? parts.speculation : resolveSpeculation(request.speculative)
   const sampling = withSeed(resolveSampleOptions(samplingOf(request)))
   const maxTokens = checkMaxTokens(request.maxTokens)
   const prompt = encodePrompt(parts, request.prompt)
-  const drafting = await parts.drafting.prepare(speculation)
-  const cost = await parts.prices.for(speculation.budget.policy)
+  const drafting = conditions.drafting ?? (await parts.drafting.prepare(speculation))
+  const cost = conditions.cost ?? (await parts.prices.for(speculation.budget.policy))
   const run = new Run(parts, request, drafting, prompt, started)
   const slot = await run.takeSlot()
   if (slot === undefined) {
@@ -35,14 +43,15 @@ export async function* generate(
     return
   }
   try {
-    const scores = await run.prefill(slot)
+    using heard = drafting.drafter?.listen?.(prompt)
+    const scores = await run.prefill(slot, heard)
     if (scores === undefined || maxTokens === 0) {
       yield run.done(sampling.seed)
       return
     }
     const sampler = createSampler(sampling)
     const first = sampler.draw(scores.logits(0), prompt, prompt.length)
-    using draft = drafting.drafter?.open([...prompt, first]) ?? plainSession
+    using draft = drafting.drafter?.open([...prompt, first], heard) ?? plainSession
     const session = new Session({
       sequence: slot.sequence,
       draft,
@@ -57,6 +66,7 @@ export async function* generate(
     yield* run.rounds(session, first)
     yield run.done(sampling.seed, session)
   } finally {
+    slot.sequence.tap([])
     slot.cached = run.cachedTokens(slot)
     parts.slots.give(slot)
   }
@@ -112,15 +122,16 @@ class Run {
   }
 
   /** Reads what of the prompt is not in the cache yet; undefined when aborted. */
-  async prefill(slot: Slot): Promise<Scores | undefined> {
+  async prefill(slot: Slot, heard: PromptListener | undefined): Promise<Scores | undefined> {
     const { sequence } = slot
     // The last token is always read again: its logits are where the answer begins.
     const shared = this.#request.cachePrompt === false ? 0 : sharedPrefix(slot.cached, this.#prompt)
     this.#reused = Math.min(shared, this.#prompt.length - 1)
     sequence.truncate(this.#reused)
+    sequence.tap(this.#drafting.drafter?.needs.taps ?? [])
     const began = realClock()
     const scores = await orAborted(
-      sequence.prefill(this.#prompt.slice(this.#reused), this.#prefillOptions(this.#drafting.drafter)),
+      sequence.prefill(this.#prompt.slice(this.#reused), this.#prefillOptions(this.#drafting.drafter, heard)),
     )
     this.#promptMs = realClock() - began
     return scores
@@ -132,11 +143,15 @@ class Run {
     session.appendFirst(first)
     this.#firstTokenMs = realClock() - this.#started
     let sent = 0
+    // What the reader of the events does meanwhile is not decoding.
+    let awayMs = 0
     for (;;) {
       const { text, used } = this.#answer.push(session.emitted.slice(sent))
       if (this.#answer.stopped) session.endAt(sent + used)
       if (text.length > 0 || session.emitted.length > sent) {
+        const handedOver = realClock()
         yield { type: 'text', text, tokens: session.emitted.slice(sent), origins: session.origins.slice(sent) }
+        awayMs += realClock() - handedOver
       }
       sent = session.emitted.length
       if (session.finished) break
@@ -147,8 +162,10 @@ class Run {
       const trace = await this.#round(session)
       if (trace === undefined) break
       this.#totals.add(trace)
-      this.#predictedMs = realClock() - began
+      const handedOver = realClock()
+      this.#predictedMs = handedOver - began - awayMs
       yield { type: 'round', trace }
+      awayMs += realClock() - handedOver
     }
     const rest = this.#answer.end()
     if (rest.length > 0) yield { type: 'text', text: rest, tokens: [], origins: [] }
@@ -181,7 +198,7 @@ class Run {
 
   async #round(session: Session): ReturnType<typeof orAborted<Awaited<ReturnType<typeof decodeRound>>>> {
     try {
-      const trace = await orAborted(decodeRound(session, this.#parts.model, walk, realClock))
+      const trace = await orAborted(decodeRound(session, this.#parts.model, this.#drafting.verifier ?? walk, realClock))
       if (trace === undefined) session.finished = 'aborted'
       return trace
     } catch (error) {
@@ -190,7 +207,7 @@ class Run {
     }
   }
 
-  #prefillOptions(drafter: Drafter | undefined): PrefillOptions {
+  #prefillOptions(drafter: Drafter | undefined, heard: PromptListener | undefined): PrefillOptions {
     const { onPrefill, signal } = this.#request
     const from = this.#reused
     const wants = drafter?.wantsPromptRow?.bind(drafter)
@@ -198,6 +215,7 @@ class Run {
       signal,
       onProgress: onPrefill && ((done, total) => onPrefill(from + done, from + total)),
       wanted: wants && ((index) => wants(this.#prompt, from + index)),
+      onFeatures: heard && ((first, rows) => heard.hear(from + first, rows)),
       onRows:
         drafter?.observePrompt &&
         ((rows) => drafter.observePrompt?.(rows.map((row) => ({ ...row, index: row.index + from })))),

@@ -14,25 +14,26 @@ export interface Slot {
 
 export class SlotTable implements Disposable {
   readonly #model: TargetModel
-  readonly #limit: number
+  /** Most sequences. */
+  readonly limit: number
   readonly #idle: Slot[] = []
   readonly #waiting: ((slot: Slot) => void)[] = []
   #opened = 0
 
   constructor(model: TargetModel, limit: number) {
     this.#model = model
-    this.#limit = limit
+    this.limit = limit
   }
 
   /** The idle slot that fits `tokens` best, or a new one, or the next that becomes idle. */
   async take(tokens: readonly TokenId[], signal?: AbortSignal): Promise<Slot> {
     throwIfAborted(signal)
     const best = this.#bestIdle(tokens)
-    if (best && (best.shared > 0 || this.#opened >= this.#limit)) {
+    if (best && (best.shared > 0 || this.#opened >= this.limit)) {
       this.#idle.splice(this.#idle.indexOf(best.slot), 1)
       return best.slot
     }
-    if (this.#opened < this.#limit) {
+    if (this.#opened < this.limit) {
       const sequence = this.#model.open()
       this.#opened++
       return { sequence, cached: [] }

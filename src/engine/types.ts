@@ -3,7 +3,8 @@ import type { ModelSpec } from '../model/index.ts'
 import type { ChatMessage, ChatTemplate, EarlyStart, Tokenizer } from '../text/index.ts'
 import type { SampleOptions } from '../sample/index.ts'
 import type { NodeId, TokenId } from '../tree/index.ts'
-import type { Budget } from '../policy/index.ts'
+import type { Drafter } from '../draft/index.ts'
+import type { Budget, DraftPrice } from '../policy/index.ts'
 import type { SpeculativeOptions } from './options.ts'
 
 export type FinishReason = 'stop' | 'length' | 'aborted'
@@ -136,6 +137,62 @@ export interface EngineOptions {
   readonly early?: EarlyStart | undefined
 }
 
+/** What passes and drafts are said to cost. */
+export interface GivenPrices {
+  readonly target: readonly CostRow[]
+  readonly draft: DraftPrice
+}
+
+/** Under what conditions an experiment runs. */
+export interface LabConditions {
+  /** Drafts instead of the request's drafter, as if drafting were free. */
+  readonly drafter?: Drafter | undefined
+  /**
+   * Budgets see prices instead of times, so that the same request makes the same rounds whenever it is repeated: those
+   * measured here, or given ones.
+   */
+  readonly priced?: boolean | GivenPrices | undefined
+  /** What was drafted is scored, so that drafters may learn from it, and never accepted: the rounds of plain decoding. */
+  readonly acceptNothing?: boolean | undefined
+  /** Learn here instead of in the engine. */
+  readonly memory?: LabMemory | undefined
+}
+
+/** Drafters and what they and budgets have learned, apart from the engine's own: requests side by side do not teach each other. */
+export interface LabMemory extends AsyncDisposable {
+  /** As if new. Only while no request uses it. */
+  forget(): Promise<void>
+}
+
+/** What benchmarks and experiments need and applications do not. Empties the cache rows of idle conversations. */
+export interface EngineLab {
+  /** Milliseconds of one target pass over `rows` rows as if `context` tokens were in the cache. */
+  timePass(rows: number, context: number): Promise<number>
+  /** The most likely token after `tokens`, and its lead over the second best in logits. */
+  choose(tokens: readonly TokenId[]): Promise<{ readonly token: TokenId; readonly gap: number }>
+  /** A memory of its own, empty; to be disposed before the engine. */
+  openMemory(): LabMemory
+  /** Drafters and budgets forget what requests so far have taught them. Only while no request runs. */
+  forget(): Promise<void>
+  generate(request: GenerateRequest, conditions: LabConditions): AsyncIterable<GenerateEvent>
+  /** What drafting costs on this machine; measured at first need and remembered, or measured anew. */
+  draftPrice(speculative: SpeculativeOptions, options?: { readonly anew?: boolean }): Promise<DraftPrice>
+  /** Budgets use these prices of target passes from now on, and engines to come on this machine do. */
+  keepPrices(prices: readonly CostRow[]): void
+  /** The drafter of requests with these options, to be used in experiments; the engine disposes of it. */
+  drafter(speculative: SpeculativeOptions): Promise<Drafter | undefined>
+  /** What measured prices hold for. */
+  readonly identity: CostIdentity
+}
+
+/** What prices hold for: one model, library, set of kernels, number of threads and type of cache. */
+export interface CostIdentity {
+  readonly model: string
+  readonly library: string
+  readonly threads: number
+  readonly kvType: string
+}
+
 /** One row of the measured price list. */
 export interface CostRow {
   readonly rows: number
@@ -150,6 +207,8 @@ export interface Engine extends AsyncDisposable {
   readonly template: ChatTemplate | undefined
   readonly context: number
   readonly threads: number
+  /** Conversations whose cache rows are kept at the same time. */
+  readonly sequences: number
   /** Events of one answer. Leaving the loop or aborting the signal ends the work and frees what it held. */
   generate(request: GenerateRequest): AsyncIterable<GenerateEvent>
   /** The same, waited for. */
@@ -158,6 +217,8 @@ export interface Engine extends AsyncDisposable {
   chat(options?: ChatOptions): ChatSession
   /** The measured price of a target pass by rows and context; measures now if nobody has. */
   costTable(): Promise<readonly CostRow[]>
+  /** For benchmarks and experiments. */
+  readonly lab: EngineLab
 }
 
 export interface ChatOptions extends Omit<GenerateRequest, 'prompt'> {

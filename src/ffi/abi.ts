@@ -43,6 +43,7 @@ export interface BaseFunctions {
   ggml_type_size(type: number): number
   ggml_blck_size(type: number): number
   ggml_row_size(type: number, ne: number): number
+  ggml_validate_row_data(type: number, data: Bytes, bytes: number): boolean
   ggml_quantize_chunk(
     type: number,
     src: Float32Array,
@@ -74,6 +75,7 @@ export interface BaseFunctions {
   ggml_add(c: C, a: T, b: T): T
   ggml_scale(c: C, a: T, s: number): T
   ggml_swiglu_split(c: C, a: T, b: T): T
+  ggml_soft_max(c: C, a: T): T
   ggml_cont(c: C, a: T): T
   ggml_cpy(c: C, a: T, b: T): T
   ggml_reshape_2d(c: C, a: T, ne0: number, ne1: number): T
@@ -148,6 +150,7 @@ export const basePrototypes: Record<keyof BaseFunctions, string> = {
   ggml_type_size: 'size_t ggml_type_size(int type)',
   ggml_blck_size: 'int64_t ggml_blck_size(int type)',
   ggml_row_size: 'size_t ggml_row_size(int type, int64_t ne)',
+  ggml_validate_row_data: 'bool ggml_validate_row_data(int type, const void* data, size_t nbytes)',
   ggml_quantize_chunk:
     'size_t ggml_quantize_chunk(int type, const void* src, void* dst, int64_t start, int64_t nrows, int64_t per_row, const void* imatrix)',
   ggml_log_set: 'void ggml_log_set(void* callback, void* data)',
@@ -172,6 +175,7 @@ export const basePrototypes: Record<keyof BaseFunctions, string> = {
   ggml_add: 'void* ggml_add(void* c, void* a, void* b)',
   ggml_scale: 'void* ggml_scale(void* c, void* a, float s)',
   ggml_swiglu_split: 'void* ggml_swiglu_split(void* c, void* a, void* b)',
+  ggml_soft_max: 'void* ggml_soft_max(void* c, void* a)',
   ggml_cont: 'void* ggml_cont(void* c, void* a)',
   ggml_cpy: 'void* ggml_cpy(void* c, void* a, void* b)',
   ggml_reshape_2d: 'void* ggml_reshape_2d(void* c, void* a, int64_t ne0, int64_t ne1)',

@@ -38,7 +38,13 @@ export function readConfig(file: GgufModel): ModelConfig {
       `expected a model of architecture ${architectures.map((known) => known.name).join(' or ')}, got "${name}"; choose another model`,
     )
   }
-  const field: Fields = new Fields(metadata, `${name}.`)
+  return Object.freeze(readDecoder(file, architecture))
+}
+
+/** The fields that every file of decoder layers has, below the prefix of its architecture. */
+export function readDecoder(file: GgufModel, architecture: Architecture): ModelConfig {
+  const { metadata } = file
+  const field: Fields = new Fields(metadata, `${architecture.name}.`)
   const width = field.count('embedding_length', 1 << 20)
   const headCount = field.count('attention.head_count', 4096)
   const headDim = field.count('attention.key_length', 1024, width / headCount)
@@ -56,9 +62,9 @@ export function readConfig(file: GgufModel): ModelConfig {
   )
   const trainedContext = field.count('context_length', 1 << 30)
   const embedding = file.tensors.find((tensor) => tensor.name === 'token_embd.weight')
-  return Object.freeze({
+  return {
     architecture,
-    name: metadata.string('general.name') ?? name,
+    name: metadata.string('general.name') ?? architecture.name,
     layerCount: field.count('block_count', 4096),
     width,
     headCount,
@@ -70,7 +76,7 @@ export function readConfig(file: GgufModel): ModelConfig {
     normEpsilon: field.real('attention.layer_norm_rms_epsilon', 0, 1),
     attentionScale: field.real('attention.scale', 0, 1e3, 0) || 1 / Math.sqrt(headDim),
     rope: readRope(field, architecture, headDim, trainedContext),
-  })
+  }
 }
 
 // ---------------------------------------------------------------------------------------------------------------

@@ -18,6 +18,8 @@ export interface PassShape {
   readonly slots: number
   /** Rows whose logits are computed. */
   readonly outputs: number
+  /** Layers whose incoming residual stream is read back; `layerCount` means the stream after the last layer. */
+  readonly taps: readonly number[]
 }
 
 export interface ForwardParts {
@@ -27,8 +29,6 @@ export interface ForwardParts {
   /** The matrices that our own kernels take over; undefined where everything runs on ggml's operations. */
   readonly kernelWeights: KernelWeights | undefined
   readonly cache: KvCache
-  /** Layers whose incoming residual stream is read back; `layerCount` means the stream after the last layer. */
-  readonly taps: readonly number[]
 }
 
 export interface ForwardGraph extends Disposable {
@@ -45,7 +45,7 @@ export interface ForwardGraph extends Disposable {
   readonly outputRows: Tensor | undefined
   /** F32 [vocab, outputs] */
   readonly logits: Tensor
-  /** F32 [width, rows] per tap */
+  /** F32 [width, rows] per tap of the shape */
   readonly taps: readonly Tensor[]
 }
 
@@ -89,10 +89,10 @@ export function buildForward(parts: ForwardParts, shape: PassShape): ForwardGrap
       : ggmlLayers(graph, parts, inputs)
     let stream = layers.embed(tokens)
     for (let layer = 0; layer < config.layerCount; layer++) {
-      if (parts.taps.includes(layer)) taps.set(layer, stream)
+      if (shape.taps.includes(layer)) taps.set(layer, stream)
       stream = layers.decode(layer, stream)
     }
-    if (parts.taps.includes(config.layerCount)) taps.set(config.layerCount, stream)
+    if (shape.taps.includes(config.layerCount)) taps.set(config.layerCount, stream)
     for (const tap of taps.values()) graph.output(tap)
     if (outputRows) stream = ops.getRows(stream, outputRows)
     const logits = layers.head(stream)
@@ -104,7 +104,7 @@ export function buildForward(parts: ForwardParts, shape: PassShape): ForwardGrap
       ...inputs,
       outputRows,
       logits,
-      taps: parts.taps.map((layer) => taps.get(layer) as Tensor),
+      taps: shape.taps.map((layer) => taps.get(layer) as Tensor),
       [Symbol.dispose]: () => graph[Symbol.dispose](),
     }
   } catch (error) {

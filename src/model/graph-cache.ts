@@ -1,21 +1,21 @@
 /** Graphs by form, least recently used first out: a pass of a known form only sets its inputs. */
-import { buildForward, type ForwardGraph, type ForwardParts, type PassShape } from './forward.ts'
 
 /** Enough for the row counts that a budget alternates between, at two context steps; about 1 to 4 MB each. */
 const CAPACITY = 24
 
-export class GraphCache implements Disposable {
-  readonly #parts: ForwardParts
-  readonly #graphs = new Map<string, ForwardGraph>()
+/** `Shape`: plain fields that decide a graph's form. */
+export class GraphCache<Shape extends object, Built extends Disposable> implements Disposable {
+  readonly #build: (shape: Shape) => Built
+  readonly #graphs = new Map<string, Built>()
   /** Passes that found their graph, and passes that had to build one. */
   readonly counts = { hits: 0, builds: 0 }
 
-  constructor(parts: ForwardParts) {
-    this.#parts = parts
+  constructor(build: (shape: Shape) => Built) {
+    this.#build = build
   }
 
-  get(shape: PassShape): ForwardGraph {
-    const key = `${shape.rows}/${shape.slots}/${shape.outputs}`
+  get(shape: Shape): Built {
+    const key = Object.values(shape).join('/')
     const known = this.#graphs.get(key)
     if (known) {
       this.counts.hits++
@@ -25,7 +25,7 @@ export class GraphCache implements Disposable {
     }
     this.counts.builds++
     if (this.#graphs.size >= CAPACITY) this.#dropOldest()
-    const built = buildForward(this.#parts, shape)
+    const built = this.#build(shape)
     this.#graphs.set(key, built)
     return built
   }

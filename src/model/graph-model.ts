@@ -7,7 +7,7 @@ import { DisposedError, UsageError } from '../util/errors.ts'
 import { SlotPool, type KvCache } from '../cache/index.ts'
 import type { Backend } from '../tensor/index.ts'
 import { chainTree, type Scores } from '../tree/index.ts'
-import type { ForwardGraph } from './forward.ts'
+import { buildForward, type ForwardGraph, type PassShape } from './forward.ts'
 import { GraphCache } from './graph-cache.ts'
 import { layOutPass, SLOT_STEP, type PassItem, type PassLayout } from './pass.ts'
 import { ScoreReader } from './scores.ts'
@@ -15,6 +15,7 @@ import { CacheSequence, SLACK_ROWS } from './sequence.ts'
 import type { ModelConfig } from './config.ts'
 import type { KernelWeights } from './kernel-weights.ts'
 import type { RowPadding } from './invariance.ts'
+import type { TargetLoan } from './target-loan.ts'
 import type { ModelSpec, OpenOptions, PricedModel, ScoreItem, Sequence } from './types.ts'
 import { applyTuning, tuneKernels } from './tuning.ts'
 import type { Weights } from './weights.ts'
@@ -29,7 +30,6 @@ export interface GraphModelParts {
   readonly cache: KvCache
   readonly spec: ModelSpec
   readonly context: number
-  readonly taps: readonly number[]
   readonly rowPadding: RowPadding
   /** Where measurements are remembered. */
   readonly cacheDir: string
@@ -40,7 +40,7 @@ export class GraphModel implements PricedModel {
   readonly context: number
   readonly #parts: GraphModelParts
   readonly #pool: SlotPool
-  readonly #graphs: GraphCache
+  readonly #graphs: GraphCache<PassShape, ForwardGraph>
   readonly #sequences = new Set<CacheSequence>()
   /** Passes so far, and the milliseconds that the device computed in them: the rest of a pass is our own overhead. */
   readonly totals = { passes: 0, computeMs: 0 }
@@ -52,9 +52,9 @@ export class GraphModel implements PricedModel {
     this.spec = parts.spec
     this.context = parts.context
     this.#pool = new SlotPool(parts.cache.settings.slots)
-    this.#graphs = new GraphCache(parts)
+    this.#graphs = new GraphCache((shape) => buildForward(parts, shape))
     const { vocabSize, width } = parts.config
-    this.#reader = new ScoreReader({ backend: parts.backend, vocabSize, width, tapCount: parts.taps.length })
+    this.#reader = new ScoreReader({ backend: parts.backend, vocabSize, width })
   }
 
   /** Rows are padded to a multiple of this, and whether that makes them independent of each other bit for bit. */
@@ -76,6 +76,7 @@ export class GraphModel implements PricedModel {
     const sequence = new CacheSequence({
       cache: this.#parts.cache,
       region,
+      layerCount: this.#parts.config.layerCount,
       score: (batch) => this.score(batch),
       release: () => {
         this.#sequences.delete(sequence)
@@ -100,16 +101,23 @@ export class GraphModel implements PricedModel {
       })
       await this.#parts.cache.flush()
       this.#reader.beforePass(sequences)
-      const forward = await this.#run(layout)
+      const taps = union(sequences.map((sequence) => sequence.taps))
+      const forward = await this.#run(layout, taps)
       batch.forEach((item, index) => defined(sequences[index]).noteScored(item.tree, defined(items[index]).from))
-      return this.#reader.read({ forward, layout, items, sequences })
+      return this.#reader.read({ forward, layout, items, sequences, taps })
     })
   }
 
   /** Builds the graph of a plain step, while whoever loads the model still waits for its tokenizer. */
   prepareStep(): void {
     const rows = this.#parts.rowPadding.multiple
-    this.#graphs.get({ rows, slots: Math.min(SLOT_STEP, this.#parts.cache.settings.slots), outputs: rows })
+    this.#graphs.get({ rows, slots: Math.min(SLOT_STEP, this.#parts.cache.settings.slots), outputs: rows, taps: [] })
+  }
+
+  /** What a draft head uses of this model; the head must end before the model does. */
+  lend(): TargetLoan {
+    this.#requireLive()
+    return this.#parts
   }
 
   async tune(sequence: Sequence): Promise<void> {
@@ -144,8 +152,13 @@ export class GraphModel implements PricedModel {
     if (ownsBackend) await backend[Symbol.asyncDispose]()
   }
 
-  async #run(layout: PassLayout): Promise<ForwardGraph> {
-    const form = { rows: layout.tokens.length, slots: layout.slotCount, outputs: layout.outputRows.length }
+  async #run(layout: PassLayout, taps: readonly number[]): Promise<ForwardGraph> {
+    const form: PassShape = {
+      rows: layout.tokens.length,
+      slots: layout.slotCount,
+      outputs: layout.outputRows.length,
+      taps,
+    }
     const forward = this.#graphs.get(form)
     const { graph } = forward
     graph.write(forward.tokens, layout.tokens)
@@ -171,6 +184,11 @@ export class GraphModel implements PricedModel {
 }
 
 // ---------------------------------------------------------------------------------------------------------------
+
+/** All layers that somebody taps, ascending. */
+function union(lists: readonly (readonly number[])[]): number[] {
+  return [...new Set(lists.flat())].sort((a, b) => a - b)
+}
 
 function passItem(item: ScoreItem, sequence: CacheSequence): PassItem {
   sequence.requireLive()

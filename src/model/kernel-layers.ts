@@ -6,8 +6,9 @@
 import { defined } from '../util/assert.ts'
 import type { Graph, KernelOps, Tensor } from '../tensor/index.ts'
 import type { ForwardParts, LayerInputs, Layers } from './forward.ts'
-import { MEMBERS, type GroupName } from './kernel-plan.ts'
-import type { KernelWeights, LinearGroup } from './kernel-weights.ts'
+import { GroupProducts } from './group-products.ts'
+import type { KernelWeights } from './kernel-weights.ts'
+import { embedTokens } from './target-loan.ts'
 
 export class KernelLayers implements Layers {
   readonly #graph: Graph
@@ -15,6 +16,7 @@ export class KernelLayers implements Layers {
   readonly #parts: ForwardParts
   readonly #own: KernelWeights
   readonly #inputs: LayerInputs
+  readonly #products: GroupProducts
   /** Angles of all rows, computed once per pass. */
   readonly #rope: Tensor
 
@@ -24,71 +26,42 @@ export class KernelLayers implements Layers {
     this.#parts = parts
     this.#own = own
     this.#inputs = inputs
+    this.#products = new GroupProducts(graph, parts.weights, own)
     const { weights, config } = parts
     const factors = weights.find('rope_freqs.weight')
     this.#rope = this.#ops.rope(inputs.positions, factors, config.rope.dims, own.settings.rope)
   }
 
   embed(tokens: Tensor): Tensor {
-    const head = this.#own.group('head')
-    if (head && this.#own.holdsEmbedding) return this.#ops.embed(tokens, head.settings, head.inputs)
-    return this.#graph.ops.getRows(this.#parts.weights.get('token_embd.weight'), tokens)
+    return embedTokens(this.#graph, { weights: this.#parts.weights, kernelWeights: this.#own }, tokens)
   }
 
   decode(layer: number, stream: Tensor): Tensor {
-    const attended = this.#linear('attn_output', layer, this.#attention(layer, stream), stream)
-    const gateUp = this.#linear(
+    const attended = this.#products.linear('attn_output', layer, this.#attention(layer, stream), stream)
+    const gateUp = this.#products.linear(
       'gate_up',
       layer,
-      this.#norm('gate_up', layer, attended, `blk.${layer}.ffn_norm.weight`),
+      this.#products.norm('gate_up', layer, attended, `blk.${layer}.ffn_norm.weight`),
     )
-    const gated = this.#ops.swiglu(gateUp, this.#own.settings.none, this.#form('ffn_down', layer))
-    return this.#linear('ffn_down', layer, gated, attended)
+    const gated = this.#ops.swiglu(gateUp, this.#own.settings.none, this.#products.form('ffn_down', layer))
+    return this.#products.linear('ffn_down', layer, gated, attended)
   }
 
   head(stream: Tensor): Tensor {
-    return this.#linear('head', 0, this.#norm('head', 0, stream, 'output_norm.weight'))
+    return this.#products.linear('head', 0, this.#products.norm('head', 0, stream, 'output_norm.weight'))
   }
 
   #attention(layer: number, stream: Tensor): Tensor {
     const { settings, sizes } = this.#own
     const { cache } = this.#parts
     const rows: [Tensor, Tensor] = [cache.keys(layer), cache.values(layer)]
-    const qkv = this.#linear('qkv', layer, this.#norm('qkv', layer, stream, `blk.${layer}.attn_norm.weight`))
+    const qkv = this.#products.linear(
+      'qkv',
+      layer,
+      this.#products.norm('qkv', layer, stream, `blk.${layer}.attn_norm.weight`),
+    )
     const queries = this.#ops.store(qkv, this.#rope, this.#inputs.slots, rows, sizes, settings.attention)
-    const form = this.#form('attn_output', layer)
+    const form = this.#products.form('attn_output', layer)
     return this.#ops.attend(queries, rows, this.#inputs.mask, sizes, settings.attention, form)
-  }
-
-  #norm(group: GroupName, layer: number, stream: Tensor, weight: string): Tensor {
-    const { settings } = this.#own
-    return this.#ops.norm(stream, this.#parts.weights.get(weight), settings.norm, this.#form(group, layer))
-  }
-
-  /** What the group's products read. */
-  #form(name: GroupName, layer: number): LinearGroup['as'] {
-    return this.#own.group(name, layer)?.as ?? 'f32'
-  }
-
-  /** All products of a group side by side, biases included, plus `added`. */
-  #linear(name: GroupName, layer: number, input: Tensor, added?: Tensor): Tensor {
-    const group = this.#own.group(name, layer)
-    if (group) return this.#ops.linear(input, group.settings, group.inputs, group.outputs, added)
-    const product = this.#ggmlProducts(name, layer, input)
-    return added ? this.#graph.ops.add(product, added) : product
-  }
-
-  #ggmlProducts(name: GroupName, layer: number, input: Tensor): Tensor {
-    const { weights } = this.#parts
-    const { ops } = this.#graph
-    const head = weights.has('output.weight') ? 'output' : 'token_embd'
-    const members = name === 'head' ? [head] : MEMBERS[name].map((member) => `blk.${layer}.${member}`)
-    return members
-      .map((member) => {
-        const product = ops.mulMat(weights.get(`${member}.weight`), input)
-        const bias = weights.find(name === 'head' ? 'output.bias' : `${member}.bias`)
-        return bias ? ops.add(product, bias) : product
-      })
-      .reduce((left, right) => ops.concat(left, right))
   }
 }

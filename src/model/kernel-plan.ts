@@ -8,10 +8,11 @@ import type { GgufModel } from '../gguf/index.ts'
 import type { LinearName } from './architecture.ts'
 import type { ModelConfig } from './config.ts'
 
-export type GroupName = 'qkv' | 'attn_output' | 'gate_up' | 'ffn_down' | 'head'
+/** `fusion` is the matrix that a draft head reads its target's features with. */
+export type GroupName = 'qkv' | 'attn_output' | 'gate_up' | 'ffn_down' | 'head' | 'fusion'
 
 /** The members of the groups that every layer has, in order of their output columns. */
-export const MEMBERS: Record<Exclude<GroupName, 'head'>, readonly LinearName[]> = {
+export const MEMBERS: Record<(typeof LAYER_GROUPS)[number], readonly LinearName[]> = {
   qkv: ['attn_q', 'attn_k', 'attn_v'],
   attn_output: ['attn_output'],
   gate_up: ['ffn_gate', 'ffn_up'],
@@ -45,14 +46,35 @@ export interface PlannedGroup {
 export type PackedBytes = (type: number, inputs: number, outputs: number) => number
 
 export function groupKey(name: GroupName, layer: number): string {
-  return name === 'head' ? name : `${layer} ${name}`
+  return name === 'head' || name === 'fusion' ? name : `${layer} ${name}`
 }
 
 /** All groups that the kernels can take over. */
 export function planGroups(file: GgufModel, config: ModelConfig, packedBytes: PackedBytes): PlannedGroup[] {
   if (config.headDim % 32 !== 0) return []
+  const group = groupPlanner(file, packedBytes)
+  const layers = Array.from({ length: config.layerCount }, (_, layer) => planLayer(group, layer))
+  const tied = file.tensors.every((tensor) => tensor.name !== 'output.weight')
+  const head = group(groupKey('head', 0), [tied ? 'token_embd' : 'output'])
+  return [...layers.flat(), head].filter((planned) => planned !== undefined)
+}
+
+/** The groups of a draft head's file: like a model of one layer with a matrix for features; its head may be the target's. */
+export function planDraftHead(file: GgufModel, config: ModelConfig, packedBytes: PackedBytes): PlannedGroup[] {
+  if (config.headDim % 32 !== 0) return []
+  const group = groupPlanner(file, packedBytes)
+  const groups = [group(groupKey('fusion', 0), ['fc']), ...planLayer(group, 0), group(groupKey('head', 0), ['output'])]
+  return groups.filter((planned) => planned !== undefined)
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+/** Plans one group by the names of its matrices; undefined when the kernels cannot take it. */
+type GroupPlanner = (key: string, names: readonly string[]) => PlannedGroup | undefined
+
+function groupPlanner(file: GgufModel, packedBytes: PackedBytes): GroupPlanner {
   const tensors = new Map(file.tensors.map((tensor) => [tensor.name, tensor]))
-  const group = (key: string, names: readonly string[]): PlannedGroup | undefined => {
+  return (key, names) => {
     const matrices = names.map((name): PlannedMatrix => {
       const weight = `${name}.weight`
       const { type = -1, shape = [] } = tensors.get(weight) ?? {}
@@ -63,19 +85,16 @@ export function planGroups(file: GgufModel, config: ModelConfig, packedBytes: Pa
     })
     return checkGroup(key, matrices)
   }
-  const layers = Array.from({ length: config.layerCount }, (_, layer) =>
-    LAYER_GROUPS.map((name) =>
-      group(
-        groupKey(name, layer),
-        MEMBERS[name].map((member) => `blk.${layer}.${member}`),
-      ),
-    ),
-  )
-  const head = group('head', [tensors.has('output.weight') ? 'output' : 'token_embd'])
-  return [...layers.flat(), head].filter((planned) => planned !== undefined)
 }
 
-// ---------------------------------------------------------------------------------------------------------------
+function planLayer(group: GroupPlanner, layer: number): (PlannedGroup | undefined)[] {
+  return LAYER_GROUPS.map((name) =>
+    group(
+      groupKey(name, layer),
+      MEMBERS[name].map((member) => `blk.${layer}.${member}`),
+    ),
+  )
+}
 
 function checkGroup(key: string, matrices: readonly PlannedMatrix[]): PlannedGroup | undefined {
   const floats = matrices.filter(({ type }) => type === TYPE.F16 || type === TYPE.BF16).length

@@ -11,6 +11,13 @@ export interface ExpectedTensor {
   readonly optional: boolean
 }
 
+/** The tensors of one kind of file; others are refused. */
+export interface ExpectedFile {
+  readonly tensors: readonly ExpectedTensor[]
+  /** For errors, e.g. `plain llama model`. */
+  readonly kind: string
+}
+
 /** All tensors of a model. `output.weight` is absent when the head is tied to the embedding. */
 export function layout(config: ModelConfig): ExpectedTensor[] {
   const { width, vocabSize, headDim, architecture } = config

@@ -9,6 +9,7 @@ import { GraphModel } from './graph-model.ts'
 import { planGroups, type PlannedGroup } from './kernel-plan.ts'
 import { KernelWeights } from './kernel-weights.ts'
 import { findRowPadding } from './invariance.ts'
+import { layout } from './layout.ts'
 import { SLACK_ROWS } from './sequence.ts'
 import type { ModelSpec } from './types.ts'
 import { applyTuning } from './tuning.ts'
@@ -25,8 +26,6 @@ export interface LoadModelOptions extends LoadWeightsOptions {
   /** Sequences of full context that fit into the cache at the same time. Default 1. */
   readonly sequences?: number | undefined
   readonly kvType?: KvType | undefined
-  /** Layers whose incoming residual stream `Scores.features` returns. */
-  readonly taps?: readonly number[] | undefined
   /** Move cache rows by graph operations, as on a device without shared memory (for tests). */
   readonly moveOnDevice?: boolean | undefined
   /** Folder for measurements; default by platform. */
@@ -76,7 +75,6 @@ export async function loadModel(file: string | GgufModel, options: LoadModelOpti
       cache,
       spec,
       context,
-      taps: options.taps ?? [],
       rowPadding,
       cacheDir,
     })
@@ -102,14 +100,15 @@ async function loadWeights(
   options: LoadModelOptions,
 ): Promise<{ weights: Weights; kernelWeights: KernelWeights | undefined }> {
   const plan = planKernels(backend, file, config)
+  const expected = { tensors: layout(config), kind: `plain ${config.architecture.name} model` }
   if (plan.length === 0)
-    return { weights: await Weights.load(backend, file, config, options), kernelWeights: undefined }
+    return { weights: await Weights.load(backend, file, expected, options), kernelWeights: undefined }
   const matrices = plan.flatMap((group) => group.matrices)
   const packed = new Set(matrices.map(({ weight }) => weight))
   const tileBytes = matrices.reduce((sum, { bytes }) => sum + bytes, 0)
   const report = options.onProgress ?? (() => undefined)
   const onProgress = (done: number, total: number): void => report(done, total + tileBytes)
-  const weights = await Weights.load(backend, file, config, { ...options, onProgress }, packed)
+  const weights = await Weights.load(backend, file, expected, { ...options, onProgress }, packed)
   try {
     const kernelWeights = await KernelWeights.pack(backend, plan, config, weights, {
       signal: options.signal,

@@ -16,8 +16,6 @@ export interface ScoreReaderParts {
   readonly backend: Backend
   readonly vocabSize: number
   readonly width: number
-  /** Tapped layers. */
-  readonly tapCount: number
 }
 
 /** A pass that has been computed. */
@@ -27,13 +25,15 @@ export interface FinishedPass {
   readonly items: readonly PassItem[]
   /** Whose rows these are, one per item. */
   readonly sequences: readonly CacheSequence[]
+  /** Layers of the graph's taps, in their order. */
+  readonly taps: readonly number[]
 }
 
 /** Hands out the scores of one pass after the other; memory is used again where nobody can look any more. */
 export class ScoreReader {
   readonly #parts: ScoreReaderParts
   #latest: PassScores | undefined
-  #spare: RowMemory = { logits: new Float32Array(0), features: new Float32Array(0) }
+  #spare = new Float32Array(0)
 
   constructor(parts: ScoreReaderParts) {
     this.#parts = parts
@@ -51,7 +51,7 @@ export class ScoreReader {
   /** Scores of all items of the pass that was just computed. */
   read(pass: FinishedPass): Scores[] {
     const memory = this.#spare
-    this.#spare = { logits: new Float32Array(0), features: new Float32Array(0) }
+    this.#spare = new Float32Array(0)
     this.#latest = new PassScores(this.#parts, pass, memory)
     return this.#latest.scores()
   }
@@ -64,35 +64,27 @@ export class ScoreReader {
 
 // ---------------------------------------------------------------------------------------------------------------
 
-/** Grown when too small. */
-interface RowMemory {
-  /** [outputs * vocab] */
-  readonly logits: Float32Array
-  /** [taps * rows * width] */
-  readonly features: Float32Array
-}
-
 class PassScores {
   readonly pass: FinishedPass
   readonly #parts: ScoreReaderParts
-  readonly #memory: RowMemory
+  /** [outputs * vocab], grown when too small */
+  readonly #memory: Float32Array<ArrayBuffer>
   /** [outputs] 1 for rows of logits that are here. */
   readonly #fetched: Uint8Array
+  /** Per tap [rows * width], once the graph's own memory may be overwritten. */
+  #features: readonly Float32Array[] | undefined
+  /** What each item's sequence taps, when the pass was made. */
+  readonly #taps: readonly (readonly number[])[]
   #ended = false
 
-  constructor(parts: ScoreReaderParts, pass: FinishedPass, spare: RowMemory) {
+  constructor(parts: ScoreReaderParts, pass: FinishedPass, spare: Float32Array<ArrayBuffer>) {
     this.pass = pass
     this.#parts = parts
     const outputs = pass.layout.outputRows.length
-    const perTap = pass.layout.tokens.length * parts.width
-    this.#memory = {
-      logits: atLeast(spare.logits, outputs * parts.vocabSize),
-      features: atLeast(spare.features, perTap * parts.tapCount),
-    }
+    const wanted = outputs * parts.vocabSize
+    this.#memory = spare.length >= wanted ? spare : new Float32Array(wanted)
     this.#fetched = new Uint8Array(outputs)
-    pass.forward.taps.forEach((tap, index) =>
-      pass.forward.graph.read(tap, this.#memory.features.subarray(index * perTap, (index + 1) * perTap)),
-    )
+    this.#taps = pass.sequences.map((sequence) => sequence.taps)
   }
 
   scores(): Scores[] {
@@ -108,8 +100,9 @@ class PassScores {
         logits: (node) => this.#row(rowOf(node)),
         top: (node, count) => this.#top(rowOf(node), count),
         features: (node) => {
-          assert(this.#parts.tapCount > 0 && node >= item.from && node < item.tree.size, `features of node ${node}`)
-          return this.#featuresOf(firstRow + node - item.from)
+          const taps = this.#taps[index] as readonly number[]
+          assert(taps.length > 0 && node >= item.from && node < item.tree.size, `features of node ${node}`)
+          return this.#featuresOf(firstRow + node - item.from, taps)
         },
       }
     })
@@ -118,10 +111,16 @@ class PassScores {
   /** Fetches what nobody has asked for yet: the graph's memory will hold another pass. */
   fetchAll(): void {
     for (let row = 0; row < this.#fetched.length; row++) this.#row(row)
+    const { forward, layout } = this.pass
+    this.#features ??= forward.taps.map((tap) => {
+      const rows = new Float32Array(layout.tokens.length * this.#parts.width)
+      forward.graph.read(tap, rows)
+      return rows
+    })
   }
 
   /** Nobody may look any more; the memory is free. */
-  end(): RowMemory {
+  end(): Float32Array<ArrayBuffer> {
     this.#ended = true
     return this.#memory
   }
@@ -130,7 +129,7 @@ class PassScores {
     this.#requireLive()
     const { vocabSize } = this.#parts
     const { forward } = this.pass
-    const logits = this.#memory.logits.subarray(row * vocabSize, (row + 1) * vocabSize)
+    const logits = this.#memory.subarray(row * vocabSize, (row + 1) * vocabSize)
     if (this.#fetched[row] === 0) forward.graph.read(forward.logits, logits, row * vocabSize * 4)
     this.#fetched[row] = 1
     return logits
@@ -148,23 +147,23 @@ class PassScores {
     return best
   }
 
-  #featuresOf(row: number): Float32Array {
+  /** [taps * width] of one row, copied. */
+  #featuresOf(row: number, layers: readonly number[]): Float32Array {
     this.#requireLive()
-    const { tapCount, width } = this.#parts
-    const rows = this.pass.layout.tokens.length
-    const result = new Float32Array(tapCount * width)
-    for (let tap = 0; tap < tapCount; tap++) {
-      const at = (tap * rows + row) * width
-      result.set(this.#memory.features.subarray(at, at + width), tap * width)
-    }
+    const { width } = this.#parts
+    const { forward, taps } = this.pass
+    const result = new Float32Array(layers.length * width)
+    layers.forEach((layer, place) => {
+      const index = taps.indexOf(layer)
+      const into = result.subarray(place * width, (place + 1) * width)
+      const fetched = this.#features?.[index]
+      if (fetched) into.set(fetched.subarray(row * width, (row + 1) * width))
+      else forward.graph.read(defined(forward.taps[index], `a tap of layer ${layer}`), into, row * width * 4)
+    })
     return result
   }
 
   #requireLive(): void {
     if (this.#ended) throw new DisposedError('set of scores (a later pass replaced them)')
   }
-}
-
-function atLeast(spare: Float32Array, length: number): Float32Array {
-  return spare.length >= length ? spare : new Float32Array(length)
 }

@@ -14,6 +14,7 @@ const PREFILL_ROWS = 64
 export interface SequenceParts {
   readonly cache: KvCache
   readonly region: Region
+  readonly layerCount: number
   readonly score: (batch: readonly ScoreItem[]) => Promise<Scores[]>
   readonly release: () => void
 }
@@ -22,9 +23,13 @@ export class CacheSequence implements Sequence {
   readonly capacity: number
   readonly region: Region
   readonly #parts: SequenceParts
+  /** Layers whose incoming residual stream this sequence's scores carry. */
+  taps: readonly number[] = []
   #length = 0
   /** Parents of the nodes scored since the last commit. */
   #scored: Int32Array | undefined
+  /** Rows whose memory is known to be real. */
+  #touched = 0
   #disposed = false
 
   constructor(parts: SequenceParts) {
@@ -84,10 +89,21 @@ export class CacheSequence implements Sequence {
     this.#scored = undefined
   }
 
+  tap(layers: readonly number[]): void {
+    this.requireLive()
+    const { layerCount } = this.#parts
+    for (const layer of layers) assert(layer >= 0 && layer <= layerCount, `a tap of layer ${layer} of ${layerCount}`)
+    this.taps = [...layers]
+  }
+
   /** For price lists: counts `length` rows as committed that nobody computed. `truncate(0)` ends the pretence. */
   pretend(length: number): void {
     this.requireLive()
     assert(length >= 0 && length <= this.capacity, `${length} pretended rows`)
+    if (length > this.#touched) {
+      this.#parts.cache.touch(this.region.start + this.#touched, length - this.#touched)
+      this.#touched = length
+    }
     this.#length = length
     this.#scored = undefined
   }
@@ -134,6 +150,11 @@ export class CacheSequence implements Sequence {
       options.onRows?.(rows)
     }
     this.commit(chunk.slice(1).map((_, index) => index + 1))
+    if (this.taps.length > 0)
+      await options.onFeatures?.(
+        start,
+        chunk.map((_, node) => scores.features(node)),
+      )
     return scores
   }
 }

@@ -25,6 +25,11 @@ export interface PrefillOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined
   /** Called after every chunk: logits of the chunk's rows that `wanted` selected. */
   readonly onRows?: ((rows: readonly PromptRow[]) => void) | undefined
+  /**
+   * Called after every chunk with the features of all its rows (`Sequence.tap` says which); `first` is the index of the
+   * chunk's first token. The receiver may keep the rows. The next chunk waits for what it returns.
+   */
+  readonly onFeatures?: ((first: number, rows: readonly Float32Array[]) => Promise<void> | void) | undefined
   /** Which prompt positions (index into `tokens`) need logits besides the last; none by default. */
   readonly wanted?: ((index: number) => boolean) | undefined
 }
@@ -49,6 +54,11 @@ export interface Sequence extends Disposable {
   commit(accepted: readonly NodeId[]): void
   /** Forgets everything after the first `length` tokens, and any uncommitted tree. */
   truncate(length: number): void
+  /**
+   * From now on scores carry `features`: the residual stream that enters each of `layers` (0 to the number of layers, which
+   * means the stream after the last one), one after the other. None by default: then passes cost what they cost without taps.
+   */
+  tap(layers: readonly number[]): void
 }
 
 export interface ScoreItem {
@@ -72,6 +82,64 @@ export interface TargetModel extends AsyncDisposable {
   open(options?: OpenOptions): Sequence
   /** One pass over all trees of all items. Calls queue up: one pass at a time. */
   score(batch: readonly ScoreItem[]): Promise<Scores[]>
+}
+
+/** What other layers may know of a draft head. */
+export interface DraftHeadSpec {
+  readonly name: string
+  /** Layers whose incoming residual stream the head reads (`Sequence.tap`). */
+  readonly taps: readonly number[]
+  /** Tokens that it can propose. */
+  readonly draftVocabSize: number
+  readonly weightBytes: number
+}
+
+/** One row of the text as a draft head reads it. */
+export interface HeadRow {
+  /** Position of the token whose features these are. */
+  readonly position: number
+  /** The token *after* that position. */
+  readonly next: TokenId
+  /** `Scores.features` at that position. */
+  readonly features: Float32Array
+}
+
+/** A drafted token that a head shall read. */
+export interface HeadNode {
+  /** Index of its parent among the nodes given to `draft` since the last `read`; -1 for a child of the text. */
+  readonly parent: number
+  readonly token: TokenId
+}
+
+/** The likeliest tokens after a row, best first, and their probabilities among all that the head can propose. */
+export interface HeadGuess {
+  readonly tokens: readonly TokenId[]
+  readonly probs: Float32Array
+}
+
+/** One text's rows in a draft head's cache, and the drafted rows below its end. */
+export interface HeadSequence extends Disposable {
+  /** Rows of the text. */
+  readonly length: number
+  readonly capacity: number
+  /** Drafted rows for which there is still room. */
+  readonly room: number
+  /**
+   * Appends rows of the text, in ascending order of positions, which need not be dense; drops drafted rows. With a `count`
+   * the `count` likeliest tokens after the last row; undefined without.
+   */
+  read(rows: readonly HeadRow[], count?: number): Promise<HeadGuess | undefined>
+  /** Appends drafted rows below the last row that was read with a `count`; what may follow each of them. */
+  draft(nodes: readonly HeadNode[], count: number): Promise<HeadGuess[]>
+  /** Forgets the rows after the first `length`, and all drafted ones. */
+  truncate(length: number): void
+}
+
+/** A small network that drafts from what the target computed; it borrows the target's device and tables. */
+export interface DraftHead extends AsyncDisposable {
+  readonly spec: DraftHeadSpec
+  /** Undefined when the cache has no room for another text. */
+  open(): HeadSequence | undefined
 }
 
 /** A model whose passes can be priced without reading a prompt first. */

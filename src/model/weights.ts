@@ -16,8 +16,7 @@ import {
   type Tensor,
 } from '../tensor/index.ts'
 import type { GgufModel, GgufTensor } from '../gguf/index.ts'
-import type { ModelConfig } from './config.ts'
-import { layout, type WeightRole } from './layout.ts'
+import type { ExpectedFile, WeightRole } from './layout.ts'
 
 export interface LoadWeightsOptions {
   /** Use the file in place instead of reading it into memory (CPU only). Default true. */
@@ -55,14 +54,14 @@ export class Weights implements Disposable {
   static async load(
     backend: Backend,
     file: GgufModel,
-    config: ModelConfig,
+    expected: ExpectedFile,
     options: LoadWeightsOptions = {},
     packed: ReadonlySet<string> = new Set(),
   ): Promise<Weights> {
     throwIfAborted(options.signal)
     const stores: WeightStore[] = []
     try {
-      for (const group of groupTensors(backend, file, config, packed)) {
+      for (const group of groupTensors(backend, file, expected, packed)) {
         stores.push(
           (options.mmap === false ? undefined : mapGroup(backend, file, group)) ?? allocateGroup(backend, group),
         )
@@ -139,7 +138,7 @@ function disposeStores(stores: readonly WeightStore[]): void {
 function groupTensors(
   backend: Backend,
   file: GgufModel,
-  config: ModelConfig,
+  expected: ExpectedFile,
   packed: ReadonlySet<string>,
 ): TensorGroup[] {
   const repackType = canRepack(backend) ? backend.repackType : undefined
@@ -149,7 +148,7 @@ function groupTensors(
     !packed.has(tensor.name) &&
     REPACKED_TYPES.has(tensor.type) &&
     (tensor.shape[1] ?? 0) % REPACKED_COLUMNS === 0
-  const found = matchTensors(file, config)
+  const found = matchTensors(file, expected)
   const plain = found.filter((one) => !isRepacked(one)).map(({ tensor }) => tensor)
   const groups = file.files.flatMap((_, index) =>
     [false, true].map((short): TensorGroup => ({
@@ -192,10 +191,10 @@ interface FoundTensor {
 }
 
 /** Every tensor of the layout with its expected shape; nothing missing, nothing unknown. */
-function matchTensors(file: GgufModel, config: ModelConfig): FoundTensor[] {
+function matchTensors(file: GgufModel, { tensors, kind }: ExpectedFile): FoundTensor[] {
   const byName = new Map(file.tensors.map((tensor) => [tensor.name, tensor]))
   const found: FoundTensor[] = []
-  for (const expected of layout(config)) {
+  for (const expected of tensors) {
     const tensor = byName.get(expected.name)
     byName.delete(expected.name)
     if (!tensor) {
@@ -212,7 +211,7 @@ function matchTensors(file: GgufModel, config: ModelConfig): FoundTensor[] {
   if (stranger !== undefined) {
     throw new ModelFileError(
       'unsupported-model',
-      `expected only the tensors of a plain ${config.architecture.name} model, found ${stranger}; this variant is not supported, choose another model`,
+      `expected only the tensors of a ${kind}, found ${stranger}; this variant is not supported, choose another model`,
     )
   }
   return found

@@ -33,6 +33,16 @@ describe('createCostModel', () => {
     expect(cost.targetMs(1, 0)).toBeCloseTo(10)
   })
 
+  it('knows that rows share the reading of their context', () => {
+    const price = (rows: number, context: number): number => 8 + 2 * rows + (0.002 + 0.001 * rows) * context
+    const samples = [
+      ...[1, 4, 8, 16].map((rows) => ({ rows, context: 128, ms: price(rows, 128) })),
+      ...[1, 8].map((rows) => ({ rows, context: 2048, ms: price(rows, 2048) })),
+    ]
+    const cost = createCostModel(samples)
+    for (const rows of [1, 2, 4, 8, 12, 16]) expect(cost.targetMs(rows, 3000)).toBeCloseTo(price(rows, 3000))
+  })
+
   it('does not believe that context makes a pass cheaper', () => {
     const cost = createCostModel([...list({ 1: 10, 4: 20 }, 64), ...list({ 1: 9, 4: 18 }, 1024)])
     expect(cost.targetMs(4, 4000)).toBe(cost.targetMs(4, 0))

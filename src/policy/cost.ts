@@ -3,8 +3,9 @@
  * Fitted from a short measurement, then corrected by every real pass. Pure arithmetic: it times nothing and stores
  * nothing; the engine does both.
  *
- * price(rows, context) = base(rows) + slope * rows * context: base is a non-decreasing line through the measured row
- * counts, slope is the price of one row's attention to one token.
+ * price(rows, context) = base(rows) + slope(rows) * context: both are non-decreasing lines through the measured row counts.
+ * The slope is the price of attention to one more token; it grows more slowly than the rows, which share the reading of
+ * keys and values.
  */
 import * as z from 'zod'
 import { UsageError } from '../util/errors.ts'
@@ -67,7 +68,8 @@ class FittedCost implements MeasuredCost {
   readonly #rows: number[]
   /** [knots] milliseconds at an empty cache. */
   readonly #base: number[]
-  readonly #slope: number
+  /** [knots] milliseconds per token in the cache. */
+  readonly #slopes: number[]
   readonly #longest: number
   readonly #drift: Drift
   #curve: { readonly context: number; readonly prices: number[] } | undefined
@@ -75,10 +77,11 @@ class FittedCost implements MeasuredCost {
 
   constructor(measured: readonly CostSample[]) {
     this.#samples = mergeRepeats(measured)
-    this.#slope = fitSlope(this.#samples)
-    const base = completeBase(fitBase(this.#samples, this.#slope))
+    const slope = fitSlope(this.#samples)
+    const base = completeBase(fitBase(this.#samples, slope))
     this.#rows = [...base.keys()]
     this.#base = isotonic([...base.values()])
+    this.#slopes = this.#rows.map(slope)
     this.#longest = Math.max(0, ...this.#samples.map((sample) => sample.context))
     this.#drift = new Drift(this.#rows.length, measured.length > 0 ? MEASURED : GUESSED)
   }
@@ -104,7 +107,7 @@ class FittedCost implements MeasuredCost {
     const at = locate(this.#rows, rows)
     const last = this.#rows.at(-1) as number
     // Above the table the extrapolated price is compared, and what differs is laid to the last count.
-    const known = interpolate(this.#base, at) + this.#slope * Math.min(rows, last) * context
+    const known = interpolate(this.#base, at) + interpolate(this.#slopes, at) * context
     const beyond = rows > last ? this.targetMs(rows, context) / this.targetMs(last, context) : 1
     this.#drift.observe(at, Math.log(ms / (known * beyond)))
     this.#curve = undefined
@@ -119,7 +122,7 @@ class FittedCost implements MeasuredCost {
   #prices(context: number): number[] {
     if (this.#curve?.context !== context) {
       const now = this.#rows.map(
-        (rows, i) => ((this.#base[i] as number) + this.#slope * rows * context) * this.#drift.factor(i),
+        (_, i) => ((this.#base[i] as number) + (this.#slopes[i] as number) * context) * this.#drift.factor(i),
       )
       const weights = this.#rows.map((_, i) => this.#drift.certainty(i))
       this.#curve = { context, prices: isotonic(now, weights) }
@@ -136,28 +139,57 @@ function mergeRepeats(samples: readonly CostSample[]): CostSample[] {
     .sort((a, b) => a.rows - b.rows || a.context - b.context)
 }
 
-/** Milliseconds per row and token of context: least squares within each row count; 0 when one context was measured. */
-function fitSlope(samples: readonly CostSample[]): number {
+/** Milliseconds per token of context, as a function of the row count. */
+type Slope = (rows: number) => number
+
+/**
+ * Slopes of the counts that were measured at several contexts; the others lie on the lines between and above
+ * them, below in proportion to the rows. All 0 when one context was measured.
+ */
+function fitSlope(samples: readonly CostSample[]): Slope {
+  const measured = [...groupBy(samples, ({ rows }) => rows)].flatMap(([rows, group]) => {
+    const slope = slopeOf(group)
+    return slope === undefined ? [] : [{ rows, slope, weight: group.length }]
+  })
+  const [first] = measured
+  const last = measured.at(-1)
+  if (first === undefined || last === undefined) return () => 0
+  const knots = measured.map(({ rows }) => rows)
+  const weights = measured.map(({ weight }) => weight)
+  const slopes = isotonic(
+    measured.map(({ slope }) => slope),
+    weights,
+  )
+  const [least, most] = [slopes[0] as number, slopes.at(-1) as number]
+  const perRow = last.rows > first.rows ? (most - least) / (last.rows - first.rows) : most / last.rows
+  const curve: Slope = (rows) => {
+    if (rows < first.rows) return least * (rows / first.rows)
+    return interpolate(slopes, locate(knots, rows)) + Math.max(0, rows - last.rows) * perRow
+  }
+  // Attention is never the whole price, whatever the noise says: the base stays positive.
+  const share = (sample: CostSample): number => (curve(sample.rows) * sample.context) / sample.ms
+  const excess = Math.max(1, ...samples.map((sample) => share(sample) / 0.9))
+  return (rows) => curve(rows) / excess
+}
+
+/** Least squares through the prices of one row count; undefined when all were taken at one context. */
+function slopeOf(group: readonly CostSample[]): number | undefined {
+  const meanContext = mean(group.map(({ context }) => context))
+  const meanMs = mean(group.map(({ ms }) => ms))
   let covariance = 0
   let variance = 0
-  for (const [rows, group] of groupBy(samples, (sample) => sample.rows)) {
-    const meanContext = mean(group.map((sample) => sample.context))
-    const meanMs = mean(group.map((sample) => sample.ms))
-    for (const { context, ms } of group) {
-      covariance += rows * (context - meanContext) * (ms - meanMs)
-      variance += (rows * (context - meanContext)) ** 2
-    }
+  for (const { context, ms } of group) {
+    covariance += (context - meanContext) * (ms - meanMs)
+    variance += (context - meanContext) ** 2
   }
-  const slope = variance > 0 ? Math.max(0, covariance / variance) : 0
-  // Attention is never the whole price, whatever the noise says: the base stays positive.
-  return samples.reduce((least, { rows, context, ms }) => Math.min(least, (0.9 * ms) / (rows * context)), slope)
+  return variance > 0 ? Math.max(0, covariance / variance) : undefined
 }
 
 /** Milliseconds at an empty cache by row count. */
-function fitBase(samples: readonly CostSample[], slope: number): Map<number, number> {
+function fitBase(samples: readonly CostSample[], slope: Slope): Map<number, number> {
   const groups = groupBy(samples, (sample) => sample.rows)
   return new Map(
-    [...groups].map(([rows, group]) => [rows, mean(group.map(({ context, ms }) => ms - slope * rows * context))]),
+    [...groups].map(([rows, group]) => [rows, mean(group.map(({ context, ms }) => ms - slope(rows) * context))]),
   )
 }
 

@@ -27,17 +27,23 @@ const RETURN = 0.001
 
 export class Drift {
   readonly #prior: DriftPrior
+  readonly #size: number
   /** [1 + knots] log factors: the common one first. */
-  #factors: number[]
-  /** [1 + knots][1 + knots] their covariance. */
-  #covariance: number[][]
+  readonly #factors: Float64Array
+  /** [1 + knots][1 + knots] their covariance, row after row. */
+  readonly #covariance: Float64Array
+  /** [1 + knots] covariance of each factor with the observed price: room for `observe`. */
+  readonly #spread: Float64Array
 
   constructor(knots: number, prior: DriftPrior) {
     this.#prior = prior
-    this.#factors = Array<number>(knots + 1).fill(0)
-    this.#covariance = this.#factors.map((_, i) =>
-      this.#factors.map((_, j) => (i !== j ? 0 : (i === 0 ? prior.common : prior.own) ** 2)),
-    )
+    this.#size = knots + 1
+    this.#factors = new Float64Array(this.#size)
+    this.#covariance = new Float64Array(this.#size ** 2)
+    this.#spread = new Float64Array(this.#size)
+    for (let i = 0; i < this.#size; i++) {
+      this.#covariance[i * this.#size + i] = (i === 0 ? prior.common : prior.own) ** 2
+    }
   }
 
   /** The factor on the price of knot `index`. */
@@ -47,42 +53,49 @@ export class Drift {
 
   /** How well the price of knot `index` is known: the inverse of its factor's variance. */
   certainty(index: number): number {
-    const [common, own] = [this.#covariance[0] as number[], this.#covariance[index + 1] as number[]]
-    return 1 / ((common[0] as number) + 2 * (common[index + 1] as number) + (own[index + 1] as number))
+    const covariance = this.#covariance
+    const own = index + 1
+    const both = covariance[own] as number
+    return 1 / ((covariance[0] as number) + 2 * both + (covariance[own * this.#size + own] as number))
   }
 
   /** A pass at a point of the curve (see `locate`) took exp(`logRatio`) times the measured price. */
   observe(at: CurvePoint, logRatio: number): void {
     this.#forget()
-    const design = this.#factors.map((_, i) => {
-      if (i === 0) return 1
-      return i === at.index + 1 ? 1 - at.fraction : i === at.index + 2 ? at.fraction : 0
-    })
-    const spread = this.#covariance.map((row) => dot(row, design))
-    const variance = dot(spread, design) + NOISE ** 2
+    const size = this.#size
+    const [factors, covariance, spread] = [this.#factors, this.#covariance, this.#spread]
+    const [low, high] = [at.index + 1, Math.min(at.index + 2, size - 1)]
+    const [lowWeight, highWeight] = [1 - at.fraction, at.fraction]
+    /** A vector's part in the observed price: the common factor, and the two knots beside the point. */
+    const observed = (vector: Float64Array, from: number): number =>
+      (vector[from] as number) +
+      lowWeight * (vector[from + low] as number) +
+      highWeight * (vector[from + high] as number)
+    for (let i = 0; i < size; i++) spread[i] = observed(covariance, i * size)
+    const variance = observed(spread, 0) + NOISE ** 2
     const limit = CLIP * Math.sqrt(variance)
-    const surprise = Math.min(limit, Math.max(-limit, logRatio - dot(this.#factors, design)))
-    const gain = spread.map((value) => value / variance)
-    this.#factors = this.#factors.map((factor, i) => factor + (gain[i] as number) * surprise)
-    this.#covariance = this.#covariance.map((row, i) =>
-      row.map((value, j) => value - (gain[i] as number) * (spread[j] as number)),
-    )
+    const surprise = Math.min(limit, Math.max(-limit, logRatio - observed(factors, 0)))
+    for (let i = 0; i < size; i++) {
+      const gain = (spread[i] as number) / variance
+      factors[i] = (factors[i] as number) + gain * surprise
+      for (let j = 0; j < size; j++) {
+        covariance[i * size + j] = (covariance[i * size + j] as number) - gain * (spread[j] as number)
+      }
+    }
   }
 
   /** Time passes: the common factor wanders, the own factors return to what was measured. */
   #forget(): void {
-    const keep = this.#factors.map((_, i) => (i === 0 ? 1 : 1 - RETURN))
+    const size = this.#size
+    const [factors, covariance] = [this.#factors, this.#covariance]
+    const keep = (i: number): number => (i === 0 ? 1 : 1 - RETURN)
     const fresh = (1 - (1 - RETURN) ** 2) * this.#prior.own ** 2
-    this.#factors = this.#factors.map((factor, i) => factor * (keep[i] as number))
-    this.#covariance = this.#covariance.map((row, i) =>
-      row.map((value, j) => {
-        const kept = value * (keep[i] as number) * (keep[j] as number)
-        return i !== j ? kept : kept + (i === 0 ? WANDER ** 2 : fresh)
-      }),
-    )
+    for (let i = 0; i < size; i++) {
+      factors[i] = (factors[i] as number) * keep(i)
+      for (let j = 0; j < size; j++) {
+        covariance[i * size + j] = (covariance[i * size + j] as number) * keep(i) * keep(j)
+      }
+      covariance[i * size + i] = (covariance[i * size + i] as number) + (i === 0 ? WANDER ** 2 : fresh)
+    }
   }
-}
-
-function dot(a: readonly number[], b: readonly number[]): number {
-  return a.reduce((sum, value, i) => sum + value * (b[i] as number), 0)
 }

@@ -26,6 +26,16 @@ describe('the table of policies', () => {
     expect(bad({ policy: 'goodput', explore: 0 })).toThrow(/explore/)
   })
 
+  it('eagle counts as the official code does: 60 nodes with the root, a level more than its depth', () => {
+    const cost = { targetMs: () => 1, cheapRows: [1], observe: () => undefined }
+    const plan = (options: object, room = 100) =>
+      createPolicy({ policy: 'eagle', ...options }).plan({ round: 0, room, context: 0, batch: 1, cost })
+    expect(plan({})).toEqual({ depth: 8, width: 10, nodes: 59 })
+    expect(plan({ topK: 1, depth: 4, totalTokens: 6 })).toEqual({ depth: 5, width: 1, nodes: 5 })
+    expect(plan({ totalTokens: 1 }).nodes).toBe(0)
+    expect(plan({}, 0).nodes).toBe(0)
+  })
+
   it('fixed asks for the same budget every round, cut down to the room', () => {
     const policy = createPolicy({ policy: 'fixed', depth: 5, width: 2, nodes: 7 })
     const cost = { targetMs: () => 1, cheapRows: [1], observe: () => undefined }

@@ -1,18 +1,24 @@
 /** The table of budget policies. Flags, validation, the options page and the conformance tests read it. */
 import * as z from 'zod'
 import { UsageError } from '../util/errors.ts'
+import { eagle } from './eagle.ts'
 import { fixed } from './fixed.ts'
 import { goodput } from './goodput.ts'
 import { createPolicyMemory } from './memory.ts'
 import { off } from './off.ts'
 import type { BudgetPolicy, PolicyMemory, PolicyModule } from './types.ts'
 
-export const policies = { off, fixed, goodput } satisfies Record<string, PolicyModule>
+export const policies = { off, fixed, eagle, goodput } satisfies Record<string, PolicyModule>
 
 export type PolicyName = keyof typeof policies
 
 /** The options of every policy; `policy` names it. */
-export const budgetOptions = z.discriminatedUnion('policy', [off.options, fixed.options, goodput.options])
+export const budgetOptions = z.discriminatedUnion('policy', [
+  off.options,
+  fixed.options,
+  eagle.options,
+  goodput.options,
+])
 
 /** As a caller may write it: what is left out takes its default. */
 export type BudgetOptions = z.input<typeof budgetOptions>

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { catalog, defaultModelName } from './catalog.ts'
-import { folderName, looksLikePath, nearestName, parseReference } from './names.ts'
+import { folderName, looksLikePath, parseReference } from './names.ts'
 
 describe('parseReference', () => {
   it('knows catalogue names and aliases in any case', () => {
@@ -53,14 +53,6 @@ describe('parseReference', () => {
       }),
       { numRuns: 2000 },
     )
-  })
-})
-
-describe('nearestName', () => {
-  it('forgives slips and nothing else', () => {
-    expect(nearestName('doctro', ['doctor', 'run'])).toBe('doctor')
-    expect(nearestName('elephant', ['doctor', 'run'])).toBeUndefined()
-    expect(nearestName('x', [])).toBeUndefined()
   })
 })
 

@@ -55,6 +55,12 @@ export class KernelOps {
     return this.#rounded('swiglu', as, a.shape[0] / 2, a.shape[1], [a], settings)
   }
 
+  /** The logarithm of the sum of the exponentials of each row of `a` (F32 [K, rows]): F32 [1, rows]. */
+  sums(a: Tensor, settings: Settings): Tensor {
+    requireType(a, TYPE.F32, 'sums')
+    return this.#node('sums', TYPE.F32, [1, a.shape[1]], [a], settings)
+  }
+
   /** Products with the matrices of `settings` (`inputs` wide, `outputs` columns in all), plus `added` (F32 [outputs, rows]). */
   linear(a: Tensor, settings: Settings, inputs: number, outputs: number, added?: Tensor): Tensor {
     const rows = a.shape[1]

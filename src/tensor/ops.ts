@@ -109,6 +109,13 @@ export class Ops {
     return this.#fresh(this.#base.ggml_swiglu_split(this.#context, a.pointer, b.pointer), a.shape)
   }
 
+  /** Rows of logits to rows of probabilities. */
+  softMax(a: Tensor): Tensor {
+    requireType(a, TYPE.F32, 'softMax')
+    assert(isContiguous(this.#base, a), `softMax: ${describe(a)} is not contiguous`)
+    return this.#fresh(this.#base.ggml_soft_max(this.#context, a.pointer), a.shape)
+  }
+
   reshape(a: Tensor, ...extents: [number, number] | [number, number, number]): Tensor {
     const shape = fullShape(extents)
     assert(isContiguous(this.#base, a), `reshape: ${describe(a)} is not contiguous`)
@@ -126,6 +133,14 @@ export class Ops {
     assert(rows <= a.shape[1] && a.shape[2] === 1, `firstRows: ${rows} of ${describe(a)}`)
     const pointer = this.#base.ggml_view_2d(this.#context, a.pointer, a.shape[0], rows, a.strides[1], 0)
     return { ...a, pointer, shape: [a.shape[0], rows, 1, 1] }
+  }
+
+  /** The last row of `a` [width, *] as [width, 1]. */
+  lastRow(a: Tensor): Tensor {
+    assert(a.shape[2] === 1, `lastRow: ${describe(a)}`)
+    const offset = (a.shape[1] - 1) * a.strides[1]
+    const pointer = this.#base.ggml_view_2d(this.#context, a.pointer, a.shape[0], 1, a.strides[1], offset)
+    return { ...a, pointer, shape: [a.shape[0], 1, 1, 1] }
   }
 
   /** A cache [headDim * heads, slots] seen as [headDim, slots, heads]: its first `slots` rows, split by head. */

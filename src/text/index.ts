@@ -1,6 +1,6 @@
 export type * from './types.ts'
 export { beginLoad } from './early.ts'
-export { loadTokenizer } from './tokenizer.ts'
+export { loadTokenizer, vocabularyFingerprint } from './tokenizer.ts'
 export { TextStream } from './stream.ts'
 export { StopFilter } from './stops.ts'
 export { createTemplate } from './template.ts'

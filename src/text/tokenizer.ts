@@ -90,7 +90,7 @@ class LlamaTokenizer implements Tokenizer {
   }
 
   get fingerprint(): string {
-    return (this.#fingerprint ??= hashVocabulary(this.#metadata))
+    return (this.#fingerprint ??= vocabularyFingerprint(this.#metadata))
   }
 
   isEnd(token: TokenId): boolean {
@@ -188,8 +188,8 @@ function known(token: number): TokenId | undefined {
   return token < 0 ? undefined : token
 }
 
-/** Texts with their boundaries, and types. */
-function hashVocabulary(metadata: Metadata): string {
+/** What `Tokenizer.fingerprint` is, of a file that nobody loads a tokenizer for: texts with their boundaries, and types. */
+export function vocabularyFingerprint(metadata: Metadata): string {
   const hash = createHash('sha256').update(JSON.stringify(metadata.strings('tokenizer.ggml.tokens')))
   hash.update(Int32Array.from(metadata.numbers('tokenizer.ggml.token_type') ?? []))
   return hash.digest('hex').slice(0, 32)

@@ -52,9 +52,35 @@ export function cpuName(): string {
   return cpus()[0]?.model ?? 'unknown'
 }
 
+/** Operating system and processor family, e.g. `linux x64`. */
+export function platformName(): string {
+  return `${process.platform} ${process.arch}`
+}
+
+/** Version of Node.js, e.g. `v20.20.2`. */
+export function nodeVersion(): string {
+  return process.version
+}
+
+/** Most memory that this process has held at a time. */
+export function peakMemoryBytes(): number {
+  return 1024 * process.resourceUsage().maxRSS
+}
+
 /** Number of this process on this machine, for lock files. */
 export function processId(): number {
   return process.pid
+}
+
+/** Processor time that this process has used so far, in milliseconds. */
+export function processorMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
+/** The program that runs us: for child processes in plain JavaScript. */
+export function nodeProgram(): string {
+  return process.execPath
 }
 
 /** Whether a process of this machine still runs. A process of another user counts as running. */

@@ -20,6 +20,7 @@ export type ErrorCode =
   | 'library-broken'
   | 'out-of-memory'
   | 'native-failure'
+  | 'peer-failed'
   | 'disposed'
   | 'aborted'
 

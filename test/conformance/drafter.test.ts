@@ -17,7 +17,12 @@ const cases: Record<DraftMethod, Record<string, DrafterOptions>> = {
     model: { method: 'model', path: 'draft.gguf' },
     'model as a chain': { method: 'model', path: 'draft.gguf', maxWidth: 1 },
   },
+  eagle3: {
+    eagle3: { method: 'eagle3', path: 'head.gguf' },
+    'eagle3 as a chain': { method: 'eagle3', path: 'head.gguf', maxWidth: 1 },
+  },
   combined: {
+    'combined with a head': { method: 'combined', sources: ['lookup', 'eagle3'], eagle3: { path: 'head.gguf' } },
     combined: { method: 'combined' },
     'combined with a model': {
       method: 'combined',

@@ -8,6 +8,7 @@ import type { Drafter, DraftParts, DraftRound } from '../../src/draft/index.ts'
 import type { SampleOptions } from '../../src/sample/index.ts'
 import type { Proposal, TokenId } from '../../src/tree/index.ts'
 import { blurred, markov, TableModel } from '../fakes/table-model.ts'
+import { TableHead } from '../fakes/table-head.ts'
 import { plainText, runRounds, type RunOptions, type RunResult } from '../fakes/rounds.ts'
 
 /** Makes a fresh drafter for a target. */
@@ -165,12 +166,23 @@ async function prepare(
     loaded.push(model)
     return model
   }
-  const drafter = await make({ target: target.spec, loadDraftModel })
+  const heads: TableHead[] = []
+  const loadDraftHead = async (): Promise<TableHead> => {
+    const head = new TableHead({
+      vocabSize: VOCABULARY,
+      next: blurred(markov(5, VOCABULARY), 2),
+      context: draftContext,
+    })
+    heads.push(head)
+    return head
+  }
+  const drafter = await make({ target: target.spec, loadDraftModel, loadDraftHead })
   const finish = async (): Promise<void> => {
     expect(target.openSequences).toBe(0)
     expect(loaded.map((model) => model.openSequences)).toEqual(loaded.map(() => 0))
     await drafter[Symbol.asyncDispose]()
     expect(loaded.every((model) => model.disposed)).toBe(true)
+    expect(heads.every((head) => head.disposed && head.openTexts === 0)).toBe(true)
   }
   return { drafter, finish }
 }

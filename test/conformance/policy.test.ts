@@ -6,6 +6,7 @@ const variants: readonly BudgetOptions[] = [
   ...Object.keys(policies).map((policy) => ({ policy: policy as PolicyName })),
   { policy: 'fixed', depth: 1, width: 1, nodes: 1 },
   { policy: 'fixed', nodes: 0 },
+  { policy: 'eagle', topK: 1, depth: 3, totalTokens: 5 },
   { policy: 'goodput', maxNodes: 1, depth: 1, width: 1 },
   { policy: 'goodput', margin: 0, explore: 1 },
 ]

@@ -4,6 +4,7 @@ import { createSampler, type SampleOptions } from '../../src/sample/index.ts'
 import { walk } from '../../src/verify/index.ts'
 import { ManualClock } from '../../src/util/clock.ts'
 import type { Drafter, DraftRound } from '../../src/draft/index.ts'
+import type { TargetModel } from '../../src/model/index.ts'
 import type { BudgetPolicy, CostModel } from '../../src/policy/index.ts'
 import type { Proposal, TokenId } from '../../src/tree/index.ts'
 import type { RoundTrace } from '../../src/engine/types.ts'
@@ -16,8 +17,8 @@ const cheapRowsCost: CostModel = {
   observe: () => undefined,
 }
 
-export interface RunOptions {
-  readonly target: TableModel
+export interface RunOptions<Target extends TargetModel = TargetModel> {
+  readonly target: Target
   readonly drafter: Drafter
   readonly policy: BudgetPolicy
   readonly prompt: readonly TokenId[]
@@ -36,7 +37,12 @@ export interface RunResult {
 }
 
 /** What plain decoding emits, straight from the table. */
-export function plainText({ target, prompt, count, sample = {} }: Omit<RunOptions, 'drafter' | 'policy'>): TokenId[] {
+export function plainText({
+  target,
+  prompt,
+  count,
+  sample = {},
+}: Omit<RunOptions<TableModel>, 'drafter' | 'policy'>): TokenId[] {
   const sampler = createSampler(sample)
   const text = [...prompt]
   for (let i = 0; i < count; i++) text.push(sampler.draw(target.next(text), text, text.length))
@@ -48,12 +54,15 @@ export async function runRounds(options: RunOptions): Promise<RunResult> {
   const { target, drafter, policy, prompt, count } = options
   const sampler = createSampler(options.sample ?? {})
   using sequence = target.open(options.capacity === undefined ? {} : { capacity: options.capacity })
+  sequence.tap(drafter.needs.taps ?? [])
+  using heard = drafter.listen?.(prompt)
   const scores = await sequence.prefill(prompt, {
+    onFeatures: (first, rows) => heard?.hear(first, rows),
     wanted: (index) => drafter.wantsPromptRow?.(prompt, index) ?? false,
     onRows: (rows) => drafter.observePrompt?.(rows),
   })
   const tokens = [...prompt, sampler.draw(scores.logits(0), prompt, prompt.length)]
-  using draft = drafter.open(tokens)
+  using draft = drafter.open(tokens, heard)
   const traces: RoundTrace[] = []
   const room = (): number =>
     Math.max(0, Math.min(sequence.capacity - sequence.length - 1, count - (tokens.length - prompt.length) - 1))

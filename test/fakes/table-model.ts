@@ -35,6 +35,11 @@ export function blurred(next: NextLogits, width: number): NextLogits {
   return (text) => next(text).map((logit, token) => logit + width * noise(text.at(-1) ?? 0, token))
 }
 
+/** What a table model knows after `text`: how long it is, and its last two tokens. */
+function featuresOf(text: readonly TokenId[]): Float32Array {
+  return Float32Array.of(text.length, text.at(-1) ?? -1, text.at(-2) ?? -1)
+}
+
 /** A number in [0, 1) that looks random: cheaper than the product's, which is made for longer texts. */
 function noise(a: number, b: number): number {
   let hash = Math.imul(a ^ 0x2545f491, 0x9e3779b1) ^ Math.imul(b + 0x632be5ab, 0x85ebca6b)
@@ -104,6 +109,7 @@ export class TableSequence implements Sequence {
   readonly capacity: number
   readonly #model: TableModel
   readonly #tokens: TokenId[] = []
+  #taps: readonly number[] = []
   #scored: { tokens: readonly TokenId[]; parents: readonly NodeId[] } | undefined
   #disposed = false
 
@@ -133,7 +139,14 @@ export class TableSequence implements Sequence {
     })
     options.onRows?.(rows.filter(({ index }) => options.wanted?.(index)))
     options.onProgress?.(tokens.length, tokens.length)
-    return this.#scores(pass, new Map([[0, defined(rows.at(-1)).logits]]))
+    const before = this.length - tokens.length
+    const featuresAt = (index: number): Float32Array => featuresOf(this.#tokens.slice(0, before + index + 1))
+    if (this.#taps.length > 0)
+      await options.onFeatures?.(
+        0,
+        tokens.map((_, index) => featuresAt(index)),
+      )
+    return this.#scores(pass, new Map([[0, defined(rows.at(-1)).logits]]), () => featuresAt(tokens.length - 1))
   }
 
   score({ tree, from = 0, outputs }: ScoreItem, pass: number): Scores {
@@ -148,7 +161,10 @@ export class TableSequence implements Sequence {
       rows.set(node, this.#model.next([...this.#tokens, ...path]))
     }
     this.#scored = { tokens: [...tree.tokens], parents: [...tree.parents] }
-    return this.#scores(pass, rows)
+    const committed = [...this.#tokens]
+    return this.#scores(pass, rows, (node) =>
+      featuresOf([...committed, ...[0, ...tree.path(node)].map((at) => defined(tree.tokens[at]))]),
+    )
   }
 
   commit(accepted: readonly NodeId[]): void {
@@ -170,12 +186,21 @@ export class TableSequence implements Sequence {
     this.#scored = undefined
   }
 
+  tap(layers: readonly number[]): void {
+    this.#check(
+      layers.every((layer) => layer === 0),
+      'a tap of a layer that a table does not have',
+    )
+    this.#taps = layers
+  }
+
   [Symbol.dispose](): void {
     if (!this.#disposed) this.#model.openSequences--
     this.#disposed = true
   }
 
-  #scores(pass: number, rows: ReadonlyMap<NodeId, Float32Array>): Scores {
+  #scores(pass: number, rows: ReadonlyMap<NodeId, Float32Array>, features: (node: NodeId) => Float32Array): Scores {
+    const tapped = this.#taps.length > 0
     return {
       logits: (node) => {
         if (this.#model.passes !== pass) throw new Error('misuse: scores were read after the next pass')
@@ -183,8 +208,10 @@ export class TableSequence implements Sequence {
         if (row === undefined) throw new Error(`misuse: logits of node ${node} were not asked for`)
         return row.slice()
       },
-      features: () => {
-        throw new Error('misuse: a table model has no features')
+      features: (node) => {
+        if (!tapped) throw new Error('misuse: features of a sequence without taps')
+        if (this.#model.passes !== pass) throw new Error('misuse: features were read after the next pass')
+        return features(node)
       },
     }
   }

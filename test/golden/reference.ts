@@ -42,14 +42,19 @@ export class ReferenceModel {
 
   /** Logits after every token of one text: `[tokens][vocab]`. */
   logits(tokens: readonly number[]): Float64Array[] {
+    const head = this.#tensors.get('output.weight') ?? this.#matrix('token_embd.weight')
+    return this.streams(tokens)[this.#layers]!.map((x) => multiply(head, this.#normalise(x, 'output_norm.weight')))
+  }
+
+  /** The residual stream that enters each layer, and the one after the last: `[layers + 1][tokens][width]`. */
+  streams(tokens: readonly number[]): Float64Array[][] {
     const embeddings = this.#matrix('token_embd.weight')
-    let rows: Float64Array[] = tokens.map((token) => Float64Array.from(row(embeddings, token)))
+    const streams: Float64Array[][] = [tokens.map((token) => Float64Array.from(row(embeddings, token)))]
     for (let layer = 0; layer < this.#layers; layer++) {
-      rows = this.#attend(rows, `blk.${layer}.`)
-      rows = rows.map((x) => this.#feedForward(x, `blk.${layer}.`))
+      const attended = this.#attend(streams[layer]!, `blk.${layer}.`)
+      streams.push(attended.map((x) => this.#feedForward(x, `blk.${layer}.`)))
     }
-    const head = this.#tensors.get('output.weight') ?? embeddings
-    return rows.map((x) => multiply(head, this.#normalise(x, 'output_norm.weight')))
+    return streams
   }
 
   #attend(rows: readonly Float64Array[], block: string): Float64Array[] {

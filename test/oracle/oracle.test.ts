@@ -10,10 +10,12 @@ import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { loadModel, type TargetModel } from '../../src/model/index.ts'
 import { createTree } from '../../src/tree/index.ts'
+import { argMax } from '../../src/util/math.ts'
+import { openLibllama, type Libllama } from '../../src/bench/sides/libllama.ts'
+import { loadTokenizer, type Tokenizer } from '../../src/text/index.ts'
 import { Divergence } from '../../bench/divergence.ts'
 import type { TinyOptions } from '../../scripts/make-tiny-model.ts'
 import { someTokens, tinyFile } from '../tiny.ts'
-import { chooseGreedily, LlamaOracle } from './llama.ts'
 
 const questions = [
   'What is the capital of France?',
@@ -29,14 +31,17 @@ const tieGap = 0.01
 
 describe('greedy answers of the default model are those of libllama', () => {
   const seen = { tokens: 0, ties: 0, largestDifference: 0, smallestGap: Infinity }
-  let oracle: LlamaOracle
+  let oracle: Libllama
   let model: TargetModel
+  let tokenizer: Tokenizer
   beforeAll(async () => {
-    oracle = await LlamaOracle.open(inject('modelPath'), { context: 512, threads: 1 })
+    oracle = await openLibllama(inject('modelPath'), { context: 512, threads: 1 })
+    tokenizer = await loadTokenizer(inject('modelPath'))
     model = await loadModel(inject('modelPath'), { context: 512, threads: 1, kernels: false })
   })
   afterAll(async () => {
     oracle[Symbol.dispose]()
+    tokenizer[Symbol.dispose]()
     await model[Symbol.asyncDispose]()
     console.log(
       `libllama: ${seen.tokens} greedy tokens compared, ${seen.ties} rounding ties; logits differ by at most ` +
@@ -47,23 +52,23 @@ describe('greedy answers of the default model are those of libllama', () => {
   for (const question of questions) {
     it(question.slice(0, 60), async () => {
       using sequence = model.open()
-      const prompt = oracle.tokenize(`<|im_start|>user\n${question}<|im_end|>\n<|im_start|>assistant\n`)
+      const text = `<|im_start|>user\n${question}<|im_end|>\n<|im_start|>assistant\n`
+      const prompt = tokenizer.tokenize(text, { parseSpecial: true })
       oracle.clear()
-      let theirs = await oracle.decode(prompt)
+      let theirs = oracle.step(prompt)
       let ours = (await sequence.prefill(prompt)).logits(0)
       for (let step = 1; ; step++) {
-        const expected = chooseGreedily(theirs)
-        const choice = chooseGreedily(ours).token
+        const choice = argMax(ours)
         seen.tokens++
-        seen.largestDifference = Math.max(seen.largestDifference, largestDifference(ours, theirs))
-        seen.smallestGap = Math.min(seen.smallestGap, expected.gap)
-        if (choice !== expected.token) {
+        seen.largestDifference = Math.max(seen.largestDifference, largestDifference(ours, theirs.logits))
+        seen.smallestGap = Math.min(seen.smallestGap, theirs.gap)
+        if (choice !== theirs.token) {
           seen.ties++
-          expect(expected.gap, `token ${step}: ${choice} here, ${expected.token} there`).toBeLessThan(tieGap)
+          expect(theirs.gap, `token ${step}: ${choice} here, ${theirs.token} there`).toBeLessThan(tieGap)
         }
         if (step === answerLength) return
         // Both go on with our choice, so that a tie does not hide what follows it.
-        theirs = await oracle.decode([choice])
+        theirs = oracle.step([choice])
         const [scores] = await model.score([{ sequence, tree: createTree(choice) }])
         ours = scores!.logits(0)
         sequence.commit([])
@@ -83,23 +88,25 @@ describe('tiny models mean the same to libllama', () => {
   for (const [name, options] of Object.entries(variants)) {
     it(name, async () => {
       const path = await tinyFile(options)
-      using oracle = await LlamaOracle.open(path, { context: 512, threads: 1 })
+      using oracle = await openLibllama(path, { context: 512, threads: 1 })
       await using model = await loadModel(path, { context: 512, kernels: false })
       using sequence = model.open()
       const tokens = someTokens(150)
       const ours = (await sequence.prefill(tokens)).logits(0)
       // 2e-6 was measured: products of float32 weights are summed in another order here and there.
-      expect(largestDifference(ours, await oracle.decode(tokens))).toBeLessThan(1e-3)
+      expect(largestDifference(ours, oracle.step(tokens).logits)).toBeLessThan(1e-3)
     })
   }
 })
 
 describe('our own kernels', () => {
   it('stay as near to libllama as libllama stays to itself when it reads in larger pieces', async () => {
-    using oracle = await LlamaOracle.open(inject('modelPath'), { context: 512, threads: 1 })
+    using oracle = await openLibllama(inject('modelPath'), { context: 512, threads: 1 })
+    using tokenizer = await loadTokenizer(inject('modelPath'))
     await using model = await loadModel(inject('modelPath'), { context: 512, threads: 1 })
     using sequence = model.open()
-    const text = oracle.tokenize(readFileSync(new URL('../../README.md', import.meta.url), 'utf8')).slice(0, 240)
+    const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+    const text = tokenizer.tokenize(readme, { parseSpecial: true }).slice(0, 240)
     const ours: Float32Array[] = []
     await sequence.prefill(text, {
       wanted: () => true,
@@ -107,8 +114,8 @@ describe('our own kernels', () => {
     })
     const divergence = new Divergence()
     for (const [index, token] of text.slice(0, -1).entries()) {
-      const theirs = await oracle.decode([token])
-      if (index >= 16) divergence.add(theirs, ours[index]!, text[index + 1]!)
+      const theirs = oracle.step([token])
+      if (index >= 16) divergence.add(theirs.logits, ours[index]!, text[index + 1]!)
     }
     const { meanKl, topAgreement } = divergence.summary()
     // Both round activations to 8 bits, each in its own way; libllama at 512 tokens a time against itself at 32 a time has

@@ -5,8 +5,15 @@
  * At each position of the text the drafter knows a few candidates, ranked. A regime says how often the text takes which
  * rank, and what the drafter believes, which need not be the same. Positions are hard or easy for all trees alike.
  */
-import { createTree, pruneTree, type NodeId, type TokenId, type TokenTree } from '../../src/tree/index.ts'
-import type { Budget, BudgetPolicy, CostModel, LevelReport } from '../../src/policy/index.ts'
+import {
+  virtualRounds,
+  type Draft,
+  type Revise,
+  type VirtualRound,
+  type VirtualWorld,
+} from '../../src/bench/simulate/rounds.ts'
+import { createTree, type NodeId, type TokenId, type TokenTree } from '../../src/tree/index.ts'
+import type { Budget, BudgetPolicy, CostModel } from '../../src/policy/index.ts'
 import { uniformAt } from '../../src/util/rng.ts'
 
 /** One kind of position: how common it is, the chance of each rank, and the chance that the drafter claims. */
@@ -36,18 +43,7 @@ export interface World {
 }
 
 /** One round as it happened. */
-export interface SimulatedRound {
-  readonly plan: Budget
-  /** Revisions in order, each with the tree that the policy saw. */
-  readonly revisions: readonly { readonly level: LevelReport; readonly budget: Budget }[]
-  readonly scored: TokenTree
-  readonly accepted: readonly NodeId[]
-  readonly next: TokenId
-  readonly room: number
-  readonly context: number
-  readonly draftMs: number
-  readonly verifyMs: number
-}
+export type SimulatedRound = VirtualRound
 
 export interface Simulation {
   readonly rounds: readonly SimulatedRound[]
@@ -59,16 +55,10 @@ export interface Simulation {
 
 /** Decodes the world's text under `policy`. */
 export function simulate(world: World, policy: BudgetPolicy): Simulation {
-  const rounds: SimulatedRound[] = []
-  let position = 0
-  let ms = 0
-  while (position < world.tokens) {
-    const round = simulateRound(world, policy, position, rounds.length)
-    rounds.push(round)
-    position += round.accepted.length + 1
-    ms += round.draftMs + round.verifyMs
-  }
-  return { rounds, tokens: position, ms, rate: (1000 * position) / ms }
+  const rounds = [...virtualRounds(virtual(world), policy)]
+  const tokens = rounds.reduce((sum, { accepted }) => sum + accepted.length + 1, 0)
+  const ms = rounds.reduce((sum, { draftMs, verifyMs }) => sum + draftMs + verifyMs, 0)
+  return { rounds, tokens, ms, rate: (1000 * tokens) / ms }
 }
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -76,37 +66,21 @@ export function simulate(world: World, policy: BudgetPolicy): Simulation {
 /** Token ids tell position and rank; the last rank stands for all tokens that the drafter does not know. */
 const RANKS = 8
 
-function simulateRound(world: World, policy: BudgetPolicy, position: number, round: number): SimulatedRound {
-  const context = (world.context ?? 0) + position
-  const room = world.tokens - position - 1
-  const plan = policy.plan({ round, room, context, batch: 1, cost: world.cost })
-  const { tree, revisions } = draft(world, policy, position, plan)
-  const budget = revisions.at(-1)?.budget ?? plan
-  const scored = pruneTree(tree, budget.nodes).tree
-  const accepted = walk(world, scored, position)
-  const next = textAt(world, position + accepted.length)
-  const steps = world.draft.by === 'level' ? tree.depths.reduce((deepest, depth) => Math.max(deepest, depth), 0) : 1
-  const draftMs = plan.nodes > 0 ? steps * world.draft.ms : 0
-  const verifyMs = world.targetMs(scored.size, context) * noiseAt(world, round)
-  world.cost.observe(scored.size, context, verifyMs)
-  policy.observe({ tree: scored, accepted, next, context, draftMs, verifyMs })
-  return { plan, revisions, scored, accepted, next, room, context, draftMs, verifyMs }
-}
-
-interface Drafted {
-  readonly tree: TokenTree
-  readonly revisions: SimulatedRound['revisions']
-}
-
-function draft(world: World, policy: BudgetPolicy, position: number, plan: Budget): Drafted {
-  if (plan.nodes === 0) return { tree: createTree(0), revisions: [] }
-  return world.draft.by === 'tree'
-    ? draftTree(world, policy, position, plan)
-    : draftLevels(world, policy, position, plan)
+function virtual(world: World): VirtualWorld {
+  return {
+    tokens: world.tokens,
+    cost: world.cost,
+    tokenAt: (position) => textAt(world, position),
+    contextAt: (position) => (world.context ?? 0) + position,
+    roomAt: (position) => world.tokens - position - 1,
+    draft: (position, plan, revise) =>
+      world.draft.by === 'tree' ? draftTree(world, revise, position, plan) : draftLevels(world, revise, position, plan),
+    verifyMs: (rows, context, round) => world.targetMs(rows, context) * noiseAt(world, round),
+  }
 }
 
 /** Best first, all at once, as drafters without a model do. */
-function draftTree(world: World, policy: BudgetPolicy, position: number, plan: Budget): Drafted {
+function draftTree(world: World, revise: Revise, position: number, plan: Budget): Draft {
   const tree = createTree(0)
   const queue = candidatesBelow(world, tree, 0, position, plan)
   while (tree.size <= plan.nodes && queue.length > 0) {
@@ -115,14 +89,13 @@ function draftTree(world: World, policy: BudgetPolicy, position: number, plan: B
     const node = tree.add(best.parent, best.token, best.logProb)
     queue.push(...candidatesBelow(world, tree, node, position, plan))
   }
-  const level = { tree, depth: Math.max(...tree.depths), frontier: [], topProbs: noProbs }
-  return { tree, revisions: [{ level, budget: policy.revise(level, plan) }] }
+  revise({ tree, depth: Math.max(...tree.depths), frontier: [], topProbs: noProbs }, plan)
+  return { tree, draftMs: world.draft.ms }
 }
 
 /** Level by level, as draft models do. */
-function draftLevels(world: World, policy: BudgetPolicy, position: number, plan: Budget): Drafted {
+function draftLevels(world: World, revise: Revise, position: number, plan: Budget): Draft {
   const tree = createTree(0)
-  const revisions: { level: LevelReport; budget: Budget }[] = []
   let budget = plan
   let frontier: readonly NodeId[] = [0]
   for (let depth = 1; depth <= budget.depth && budget.nodes > 0; depth++) {
@@ -133,13 +106,11 @@ function draftLevels(world: World, policy: BudgetPolicy, position: number, plan:
     }
     const fresh = Array.from({ length: tree.size - first }, (_, i) => first + i)
     frontier = fresh.sort((a, b) => tree.pathLogProb(b) - tree.pathLogProb(a)).slice(0, budget.width)
-    const level = { tree, depth, frontier, topProbs: noProbs }
-    budget = policy.revise(level, budget)
-    revisions.push({ level, budget })
+    budget = revise({ tree, depth, frontier, topProbs: noProbs }, budget)
   }
-  const level = { tree, depth: Math.max(...tree.depths), frontier: [], topProbs: noProbs }
-  revisions.push({ level, budget: policy.revise(level, budget) })
-  return { tree, revisions }
+  const depth = Math.max(...tree.depths)
+  revise({ tree, depth, frontier: [], topProbs: noProbs }, budget)
+  return { tree, draftMs: depth * world.draft.ms }
 }
 
 const noProbs = (): Float32Array => new Float32Array(0)
@@ -161,15 +132,6 @@ function candidatesBelow(world: World, tree: TokenTree, parent: NodeId, root: nu
       const logProb = Math.log(belief)
       return { parent, token: (root + depth) * RANKS + rank, logProb, pathLogProb: path + logProb }
     })
-}
-
-function walk(world: World, tree: TokenTree, position: number): NodeId[] {
-  const accepted: NodeId[] = []
-  for (let node = tree.child(0, textAt(world, position)); node >= 0;) {
-    accepted.push(node)
-    node = tree.child(node, textAt(world, position + accepted.length))
-  }
-  return accepted
 }
 
 function textAt(world: World, position: number): TokenId {

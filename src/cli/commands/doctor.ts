@@ -1,6 +1,7 @@
 /** `heterospec doctor`: is everything here, what can this machine do, and what does a pass of the model cost on it. */
 import type { Command } from '@commander-js/extra-typings'
 import { examine, type Checkup } from '../checkup.ts'
+import { costTable } from '../cost-table.ts'
 import { formatBytes, formatTable } from '../format.ts'
 import { listenForInterrupt } from '../interrupt.ts'
 import { addModelOptions } from '../options.ts'
@@ -28,7 +29,7 @@ type Kernels = NonNullable<Checkup['library']>['kernels']
 
 function describe(checkup: Checkup): string {
   const parts = [formatTable([...machineRows(checkup), ...libraryRows(checkup), ...modelRows(checkup)])]
-  if (checkup.passes.length > 0) parts.push(passTable(checkup.passes))
+  if (checkup.passes.length > 0) parts.push(costTable(checkup.passes))
   const findings = checkup.findings.map(({ essential, message }) => `${essential ? 'MISSING' : 'note'}: ${message}`)
   parts.push(findings.length === 0 ? 'Everything is here.' : findings.join('\n'))
   return parts.join('\n\n')
@@ -68,20 +69,4 @@ function modelRows({ model }: Checkup): string[][] {
     ['', `${architecture}, weights ${formatBytes(weightBytes)}, cache ${formatBytes(kvBytes)} for ${context} tokens`],
     ['threads', String(threads)],
   ]
-}
-
-/** Ratios tell whether speculation can pay: with t(8) = 1.2 t(1), eight guesses cost as much as a fifth of a token. */
-function passTable(passes: Checkup['passes']): string {
-  const rows = passes.map(({ rows: count, context, ms }) => {
-    const single = passes.find((pass) => pass.rows === 1 && pass.context === context) ?? passes[0]
-    const ratio = ms / (single?.ms ?? ms)
-    return [String(count), String(context), ms.toFixed(2), ratio.toFixed(2), (ms / count).toFixed(2), bar(ratio)]
-  })
-  const table = formatTable([['ROWS', 'CONTEXT', 'MS', 'RATIO', 'MS/ROW', ''], ...rows], [0, 1, 2, 3, 4])
-  return `A pass of the model over n rows (n - 1 drafted tokens checked at once):\n${table}`
-}
-
-/** Two marks for the price of one row. */
-function bar(ratio: number): string {
-  return '#'.repeat(Math.min(60, Math.round(2 * ratio)))
 }

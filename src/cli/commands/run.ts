@@ -15,7 +15,7 @@ import { createProgress } from '../progress.ts'
 import { readPrompt } from '../prompt.ts'
 import { readSpeculation } from '../speculation.ts'
 import { resultDocument, statisticsLine } from '../statistics.ts'
-import { openTrace } from '../trace.ts'
+import { openLines } from '../trace.ts'
 
 /** Adds argument, options and action. */
 export function define(command: Command, early?: EarlyStart): void {
@@ -58,7 +58,7 @@ async function run(argument: string | undefined, options: OwnOptions, early: Ear
   checkFlags(options, typed)
   const speculative = readSpeculation(typed)
   const text = await readPrompt({ argument, file: options.file, stdin: process.stdin })
-  using trace = options.trace === undefined ? undefined : openTrace(options.trace)
+  using trace = options.trace === undefined ? undefined : openLines(options.trace, '--trace')
   using interrupt = listenForInterrupt()
   await using engine = await openFromFlags(typed, { signal: interrupt.signal, speculative, quiet, early })
   const reading = createProgress('reading the prompt', 'count')

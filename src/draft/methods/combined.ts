@@ -10,14 +10,14 @@ import { judgeGrowth } from '../judge.ts'
 import { AcceptanceRates } from '../rates.ts'
 import type { PromptRow } from '../../model/index.ts'
 import type { NodeId, Ranked, RoundOutcome, Scores, TokenId, TokenTree } from '../../tree/index.ts'
-import type { Drafter, DraftParts, DraftRound, DraftSession } from '../types.ts'
+import type { Drafter, DraftParts, DraftRound, DraftSession, PromptListener } from '../types.ts'
 import { combinedOptions, type CombinedOptions } from './combined.options.ts'
 
 export const summary = 'merges the trees of several drafters by estimated acceptance'
 export const paper = undefined
 export const options = combinedOptions
 
-/** Creates the sources through `parts.create`. Throws `bad-option` when `model` is a source without options. */
+/** Creates the sources through `parts.create`. Throws `bad-option` when `model` or `eagle3` is a source without options. */
 export async function create(settings: CombinedOptions, parts: Pick<DraftParts, 'create'>): Promise<Drafter<Ranked>> {
   const requests = settings.sources.map((method) => ({ method, ...sourceSettings(settings, method) }))
   const drafters: Drafter<Ranked>[] = []
@@ -37,21 +37,22 @@ function sourceSettings(settings: CombinedOptions, method: CombinedOptions['sour
   if (own !== undefined) return own
   throw new UsageError(
     'bad-option',
-    'expected options for the source "model", got none; name its GGUF file in model.path',
+    `expected options for the source "${method}", got none; name its GGUF file in ${method}.path`,
   )
 }
 
 class Combined implements Drafter<Ranked> {
   readonly method = 'combined'
   readonly sources: readonly string[]
-  readonly needs: { readonly features: boolean }
+  readonly needs: Drafter['needs']
   readonly #drafters: readonly Drafter<Ranked>[]
   readonly #rates: AcceptanceRates
 
   constructor(drafters: readonly Drafter<Ranked>[]) {
     this.#drafters = drafters
     this.sources = drafters.flatMap((drafter) => drafter.sources)
-    this.needs = { features: drafters.some((drafter) => drafter.needs.features) }
+    // At most one source needs features: each method is a source once.
+    this.needs = drafters.map((drafter) => drafter.needs).find(({ features }) => features) ?? { features: false }
     const count = drafters.length
     const prior = (bin: number): number => START_FACTORS[kindName(Math.floor(bin / CLASSES), count)] * classCentre(bin)
     this.#rates = new AcceptanceRates({ bins: (2 * count + 1) * CLASSES, prior, strength: 30, memory: 0.998 })
@@ -65,18 +66,46 @@ class Combined implements Drafter<Ranked> {
     for (const drafter of this.#drafters) drafter.observePrompt?.(rows)
   }
 
-  open(prompt: readonly TokenId[]): DraftSession<Ranked> {
+  listen(prompt: readonly TokenId[]): PromptListener {
+    return new CombinedListener(this.#drafters.map((drafter) => drafter.listen?.(prompt)))
+  }
+
+  open(prompt: readonly TokenId[], heard?: PromptListener): DraftSession<Ranked> {
+    const listeners = heard instanceof CombinedListener ? heard.listeners : []
     let offset = 0
-    const sources = this.#drafters.map((drafter): Source => {
+    const sources = this.#drafters.map((drafter, index): Source => {
       const first = offset
       offset += drafter.sources.length
-      return { session: drafter.open(prompt), firstSource: first }
+      return { session: drafter.open(prompt, listeners[index]), firstSource: first }
     })
     return new CombinedSession(sources, this.#rates.forSession())
   }
 
+  forget(): void {
+    for (const drafter of this.#drafters) drafter.forget?.()
+    this.#rates.clear()
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const drafter of this.#drafters) await drafter[Symbol.asyncDispose]()
+  }
+}
+
+/** Passes on what it hears to the sources that listen. */
+class CombinedListener implements PromptListener {
+  /** One per source. */
+  readonly listeners: readonly (PromptListener | undefined)[]
+
+  constructor(listeners: readonly (PromptListener | undefined)[]) {
+    this.listeners = listeners
+  }
+
+  async hear(first: number, rows: readonly Float32Array[]): Promise<void> {
+    for (const listener of this.listeners) await listener?.hear(first, rows)
+  }
+
+  [Symbol.dispose](): void {
+    for (const listener of this.listeners) listener?.[Symbol.dispose]()
   }
 }
 

@@ -37,6 +37,7 @@ export function create(settings: LookupOptions): Promise<Drafter<Ranked>> {
     sources: ['lookup'],
     needs: { features: false },
     open: () => new LookupSession(settings, rates.forSession()),
+    forget: () => rates.clear(),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   })
 }

@@ -55,6 +55,10 @@ export function create(settings: RecyclingOptions, parts: Pick<DraftParts, 'targ
       for (let i = 1; i < prompt.length; i++) table.follow(prompt[i - 1] as TokenId, prompt[i] as TokenId)
       return new RecyclingSession(settings, table, rates.forSession())
     },
+    forget() {
+      table.clear()
+      rates.clear()
+    },
     [Symbol.asyncDispose]: () => Promise.resolve(),
   })
 }

@@ -1,0 +1,129 @@
+/**
+ * A recorded answer as a world for policies: at each place the recorded tree is revealed as far as the budget asks, at
+ * once or level by level, and time passes by a price list.
+ */
+import { assert, defined } from '../../util/assert.ts'
+import { createTree, pruneTree, type NodeId, type TokenTree } from '../../tree/index.ts'
+import type { Budget, LevelReport } from '../../policy/index.ts'
+import type { VirtualMachine } from './machine.ts'
+import type { Draft, Revise, VirtualWorld } from './rounds.ts'
+import type { RecordedAnswer, RecordedLevel, RecordedPlace } from './types.ts'
+
+/** The answer on `machine`, each pass shared by `batch` sequences that are all alike. */
+export function recordedWorld(answer: RecordedAnswer, machine: VirtualMachine, batch: number): VirtualWorld {
+  const { places, room } = answer
+  const placeAt = (position: number): RecordedPlace => defined(places[position], 'a place of the recording')
+  return {
+    tokens: places.length,
+    cost: machine.cost,
+    batch,
+    tokenAt: (position) => placeAt(position).next,
+    contextAt: (position) => placeAt(position).context,
+    roomAt: (position) => room - position - 1,
+    draft(position, plan, revise) {
+      const place = placeAt(position)
+      const draft = place.levels
+        ? revealLevels(place, place.levels, machine, plan, revise)
+        : revealTree(place, machine, plan, revise)
+      // No drafter here drafts for several sequences at once.
+      return { tree: draft.tree, draftMs: batch * draft.draftMs }
+    },
+    verifyMs: (rows, context) => machine.cost.targetMs(batch * rows, context),
+  }
+}
+
+/** The best `nodes` of a recorded tree within depth and width. */
+export function smallerTree({ tree }: RecordedPlace, { depth, width, nodes }: Budget): TokenTree {
+  const allowed = createTree(defined(tree.tokens[0]))
+  const places = new Map<NodeId, NodeId>([[0, 0]])
+  for (let node = 1; node < tree.tokens.length; node++) {
+    const parent = places.get(defined(tree.parents[node]))
+    if (parent === undefined || defined(allowed.depths[parent]) >= depth) continue
+    // Siblings come likeliest first.
+    if (allowed.children(parent).length >= width) continue
+    places.set(node, addNode(allowed, parent, tree, node))
+  }
+  return pruneTree(allowed, nodes).tree
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+const noProbs = new Float32Array(0)
+
+function revealTree(place: RecordedPlace, machine: VirtualMachine, plan: Budget, revise: Revise): Draft {
+  const tree = smallerTree(place, plan)
+  if (tree.size > 1) {
+    const depth = tree.depths.reduce((deepest, level) => Math.max(deepest, level), 0)
+    revise({ tree, depth, frontier: [], topProbs: () => noProbs }, plan)
+  }
+  return { tree, draftMs: machine.draftMs(plan) }
+}
+
+/** As `growTree` of the drafters does it, from what was recorded instead of a model. */
+function revealLevels(
+  place: RecordedPlace,
+  levels: readonly RecordedLevel[],
+  machine: VirtualMachine,
+  plan: Budget,
+  revise: Revise,
+): Draft {
+  const shown = new Revealed(place)
+  // Levels that were not recorded are the drafter's own limit.
+  let budget = { ...plan, depth: Math.min(plan.depth, levels.at(-1)?.depth ?? 0) }
+  let level: LevelReport = { tree: shown.tree, depth: 0, frontier: [0], topProbs: () => noProbs }
+  for (const recorded of levels) {
+    if (level.depth >= budget.depth || budget.nodes <= 0 || level.frontier.length === 0) break
+    level = shown.expand(level, recorded, budget.width)
+    budget = revise(level, budget)
+  }
+  if (level.depth > 0 && level.frontier.length > 0) revise({ ...level, frontier: [] }, budget)
+  return { tree: shown.tree, draftMs: machine.draftMs(plan, level.depth) }
+}
+
+/** What a budget has seen so far of a recorded tree. */
+class Revealed {
+  readonly tree: TokenTree
+  readonly #place: RecordedPlace
+  /** Recorded children by recorded parent. */
+  readonly #children = new Map<NodeId, NodeId[]>()
+  /** Recorded node to node of `tree`, and back. */
+  readonly #shown = new Map<NodeId, NodeId>([[0, 0]])
+  readonly #recorded = new Map<NodeId, NodeId>([[0, 0]])
+
+  constructor(place: RecordedPlace) {
+    this.#place = place
+    this.tree = createTree(defined(place.tree.tokens[0]))
+    place.tree.parents.forEach((parent, node) => {
+      if (parent < 0) return
+      const siblings = this.#children.get(parent)
+      if (siblings) siblings.push(node)
+      else this.#children.set(parent, [node])
+    })
+  }
+
+  expand({ depth, frontier }: LevelReport, recorded: RecordedLevel, width: number): LevelReport {
+    for (const parent of frontier) {
+      const children = this.#children.get(defined(this.#recorded.get(parent))) ?? []
+      for (const child of children.slice(0, width)) {
+        const node = addNode(this.tree, parent, this.#place.tree, child)
+        this.#shown.set(child, node)
+        this.#recorded.set(node, child)
+      }
+    }
+    assert(recorded.depth === depth + 1, 'recorded levels follow one another')
+    const next = recorded.frontier.flatMap((node) => this.#shown.get(node) ?? [])
+    const best = [...next].sort((a, b) => this.tree.pathLogProb(b) - this.tree.pathLogProb(a) || a - b)
+    const probs = new Map(recorded.frontier.map((node, i) => [this.#shown.get(node), recorded.topProbs[i]]))
+    return {
+      tree: this.tree,
+      depth: depth + 1,
+      frontier: best.slice(0, width).sort((a, b) => a - b),
+      topProbs: (node) => Float32Array.from(probs.get(node) ?? []),
+    }
+  }
+}
+
+function addNode(tree: TokenTree, parent: NodeId, recorded: RecordedPlace['tree'], node: NodeId): NodeId {
+  const logProb = Math.min(0, defined(recorded.logProbs[node]))
+  return tree.add(parent, defined(recorded.tokens[node]), logProb, defined(recorded.sources[node]))
+}

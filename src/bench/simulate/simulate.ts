@@ -1,0 +1,182 @@
+/** The whole of `heterospec simulate`: a recording or a trace, a machine, budgets; one document. */
+import { defined } from '../../util/assert.ts'
+import { UsageError } from '../../util/errors.ts'
+import { readCostDocument, type CostList } from '../cost/document.ts'
+import { OVERALL, simulateBudgets, summariseAnswers } from './budgets.ts'
+import { readSource, type SimulationSource } from './file.ts'
+import { curveMachine, measuredMachine, type VirtualMachine } from './machine.ts'
+import { plainPassMs, repriceTrace } from './reprice.ts'
+import type { NamedBudget, PriceList, Recording, SimulatedSummary, SimulationDocument, Validation } from './types.ts'
+
+/** What is asked for besides the file. */
+export interface SimulationOptions {
+  /** Default: `DEFAULT_BUDGETS`, none for a trace. */
+  readonly budgets?: readonly NamedBudget[] | undefined
+  /** Output of `heterospec cost --json`, of any machine. */
+  readonly cost?: string | undefined
+  /** A curve by name, instead. */
+  readonly curve?: string | undefined
+  /** Milliseconds of one row, for a curve; default: what it took where the file was made. */
+  readonly rowMs?: number | undefined
+  readonly batch: number
+}
+
+export interface Simulated {
+  readonly source: SimulationSource
+  readonly document: SimulationDocument
+}
+
+/** What is judged when nobody says. */
+export const DEFAULT_BUDGETS: readonly NamedBudget[] = [
+  { name: 'goodput', options: { policy: 'goodput' } },
+  { name: 'fixed', options: { policy: 'fixed' } },
+]
+
+/** Simulates. Throws `bad-file`, and `bad-option` for machines and budgets that do not fit. */
+export function runSimulation(file: string, options: SimulationOptions): Simulated {
+  checkMachine(options)
+  const source = readSource(file)
+  const document =
+    source.kind === 'recording' ? ofRecording(file, source.recording, options) : ofTrace(file, source.rounds, options)
+  return { source, document }
+}
+
+/** The same document with what real decoding gave. */
+export function withValidation(document: SimulationDocument, validation: readonly Validation[]): SimulationDocument {
+  return { ...document, validation }
+}
+
+/** The predictions over all groups. */
+export function overall({ summary }: SimulationDocument): SimulatedSummary[] {
+  return summary.filter(({ group }) => group === OVERALL)
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+const NO_PRICES: PriceList = {
+  target: [],
+  draft: [],
+  host: { plainMs: 0, treeMs: 0, treeNodes: 1, betweenMs: 0 },
+}
+
+function checkMachine({ cost, curve, rowMs }: SimulationOptions): void {
+  if (cost !== undefined && curve !== undefined) {
+    throw new UsageError('bad-option', 'expected one machine, got --cost and --curve; leave one of them out')
+  }
+  if (rowMs !== undefined && curve === undefined) {
+    throw new UsageError('bad-option', 'expected a curve for --row-ms, got none; add --curve or leave it out')
+  }
+}
+
+function ofRecording(file: string, recording: Recording, options: SimulationOptions): SimulationDocument {
+  const { batch, budgets = DEFAULT_BUDGETS } = options
+  const list = options.cost === undefined ? undefined : readCostDocument(options.cost)
+  const machine = machineOf(recording, options, list)
+  const answers = simulateBudgets({ recording, machine, batch }, budgets)
+  return {
+    ...{ kind: 'heterospec-simulation', version: 1, source: 'recording', file, machine: machine.name, batch },
+    ...{ summary: summariseAnswers(answers), answers, validation: null },
+    remarks: recordingRemarks(recording, options, list),
+    provenance: recording.provenance,
+  }
+}
+
+function machineOf(
+  recording: Recording,
+  { cost, curve, rowMs, batch }: SimulationOptions,
+  list: CostList | undefined,
+): VirtualMachine {
+  const { prices, drafter, provenance, identity } = recording
+  if (cost !== undefined && list !== undefined) {
+    const draft = pricesDrafter(list, drafter.name) ? list.draft : prices.draft
+    return measuredMachine(`${list.cpu} (${cost})`, { ...list, draft }, drafter.name)
+  }
+  if (curve !== undefined) {
+    const row = defined(prices.target.find(({ rows }) => rows === 1)).ms
+    return curveMachine(curve, { rowMs: rowMs ?? row, batch, prices, drafter: drafter.name })
+  }
+  const threads = identity.threads === 1 ? '1 thread' : `${identity.threads} threads`
+  return measuredMachine(`${provenance.machine.cpu}, ${threads}, as recorded`, prices, drafter.name)
+}
+
+function pricesDrafter({ draft }: PriceList, drafter: string): boolean {
+  return draft.some((row) => row.drafter === drafter)
+}
+
+function recordingRemarks(
+  { prices, drafter, tree, scored, answers }: Recording,
+  { batch, curve }: SimulationOptions,
+  list: CostList | undefined,
+): string[] {
+  const places = answers.reduce((sum, answer) => sum + answer.places.length, 0)
+  const most = Math.max(...(list ?? prices).target.map(({ rows }) => rows))
+  const told: [boolean, string][] = [
+    [
+      true,
+      `${answers.length} answers, ${places} places, drafter ${drafter.name}, recorded trees of up to ${tree.nodes} nodes.`,
+    ],
+    [
+      learnsFromScores(drafter),
+      `Recycling learns from the scores of verified nodes: here from the wrong ones among the best ${scored} of every place, whatever a budget would have verified.`,
+    ],
+    [
+      answers.some((answer) => answer.places.some(({ levels }) => levels !== undefined)),
+      `Budgets narrower than the recorded trees (width ${tree.width}) are approximate; record with their --tree-width for exact rounds.`,
+    ],
+    [
+      list !== undefined && !pricesDrafter(list, drafter.name),
+      `The price list has no drafter ${drafter.name}: a draft takes what it took where it was recorded.`,
+    ],
+    [curve !== undefined, 'A curve knows no context: attention to a long text costs nothing extra.'],
+    [
+      batch > 1,
+      `All ${batch} sequences of the batch are taken to be alike; each pays for its own draft and its own work around passes.`,
+    ],
+    [curve === undefined && batch * 8 > most, `Prices above ${most} rows are continued in a straight line.`],
+  ]
+  return told.filter(([applies]) => applies).map(([, sentence]) => sentence)
+}
+
+function learnsFromScores({ options: { method, sources } }: Recording['drafter']): boolean {
+  const merged = (sources as readonly string[] | undefined) ?? ['lookup', 'recycling']
+  return method === 'recycling' || (method === 'combined' && merged.includes('recycling'))
+}
+
+function ofTrace(
+  file: string,
+  rounds: Extract<SimulationSource, { kind: 'trace' }>['rounds'],
+  { budgets, cost, curve, rowMs, batch }: SimulationOptions,
+): SimulationDocument {
+  if (budgets !== undefined) {
+    throw new UsageError(
+      'bad-option',
+      `expected a recording for --budgets, got a trace (${file}), whose rounds are as they are; make one with --record, or leave --budgets out`,
+    )
+  }
+  const machine = traceMachine(rounds, { cost, curve, rowMs, batch })
+  const answers = repriceTrace(rounds, machine, batch)
+  return {
+    ...{ kind: 'heterospec-simulation', version: 1, source: 'trace', file, machine: machine.name, batch },
+    ...{ summary: summariseAnswers(answers), answers, validation: null, provenance: null },
+    remarks: ['A trace keeps its rounds: another budget would have decided otherwise at other prices.'],
+  }
+}
+
+function traceMachine(
+  rounds: Extract<SimulationSource, { kind: 'trace' }>['rounds'],
+  { cost, curve, rowMs, batch }: Omit<SimulationOptions, 'budgets'>,
+): VirtualMachine {
+  if (cost !== undefined) {
+    const { cpu, ...prices } = readCostDocument(cost)
+    return measuredMachine(`${cpu} (${cost})`, prices, '')
+  }
+  if (curve === undefined) {
+    throw new UsageError('bad-option', 'expected the prices of a machine for a trace, got none; add --cost or --curve')
+  }
+  const row = rowMs ?? plainPassMs(rounds)
+  if (row !== undefined) return curveMachine(curve, { rowMs: row, batch, prices: NO_PRICES, drafter: '' })
+  throw new UsageError(
+    'bad-option',
+    'expected --row-ms for a trace without a plain round, got none; say what a pass over one row takes',
+  )
+}

@@ -1,0 +1,148 @@
+/** Contracts of `heterospec simulate`: what was recorded, the machine that is pretended, and what came of it. Plain JSON. */
+import type { CostIdentity } from '../../engine/index.ts'
+import type { BudgetOptions, CostSample } from '../../policy/index.ts'
+import type { NodeId, TokenId } from '../../tree/index.ts'
+import type { CostDocument } from '../cost/types.ts'
+import type { Interval, Provenance } from '../types.ts'
+
+/** Prices that belong together. */
+export interface PriceList extends Pick<CostDocument, 'draft' | 'host'> {
+  readonly target: readonly CostSample[]
+}
+
+/** The first line of a recording. */
+export interface RecordingHeader {
+  readonly kind: 'heterospec-recording'
+  readonly version: 1
+  /** Its name and its options as the library takes them. */
+  readonly drafter: { readonly name: string; readonly options: Readonly<Record<string, unknown>> }
+  /** The largest tree that was asked for at every place. */
+  readonly tree: TreeLimits
+  /** Nodes that were scored at every place, for drafters that learn from them. */
+  readonly scored: number
+  readonly maxTokens: number
+  /** Of the machine that recorded. */
+  readonly prices: PriceList
+  readonly identity: CostIdentity
+  readonly provenance: Provenance
+}
+
+export interface TreeLimits {
+  readonly nodes: number
+  readonly depth: number
+  readonly width: number
+}
+
+/** A line that begins a question. Its places follow, one a line. */
+export interface RecordedQuestion {
+  readonly question: number | string
+  readonly category: string
+  readonly group: string
+  readonly prompt: readonly TokenId[]
+  /** The token after the prompt: it comes from the prompt's own pass. */
+  readonly first: TokenId
+  /** Most tokens that could still come after `first`, by limit and context. */
+  readonly room: number
+}
+
+/** One place of the text: what the drafter would have proposed there, and what came. */
+export interface RecordedPlace {
+  /** Tokens in the cache. */
+  readonly context: number
+  readonly tree: {
+    readonly tokens: readonly TokenId[]
+    readonly parents: readonly NodeId[]
+    readonly logProbs: readonly number[]
+    readonly sources: readonly number[]
+  }
+  /** For trees that grew level by level: what the policy saw after each. */
+  readonly levels?: readonly RecordedLevel[] | undefined
+  readonly next: TokenId
+  readonly draftMs: number
+}
+
+export interface RecordedLevel {
+  readonly depth: number
+  readonly frontier: readonly NodeId[]
+  /** Per frontier node: the draft's top probabilities after it, best first. */
+  readonly topProbs: readonly (readonly number[])[]
+}
+
+/** A question with its places. */
+export interface RecordedAnswer extends RecordedQuestion {
+  readonly places: readonly RecordedPlace[]
+}
+
+export interface Recording extends RecordingHeader {
+  readonly answers: readonly RecordedAnswer[]
+}
+
+/** A budget under its name. */
+export interface NamedBudget {
+  readonly name: string
+  readonly options: BudgetOptions
+}
+
+/** One budget on one question. */
+export interface SimulatedAnswer {
+  readonly budget: string
+  readonly question: number | string
+  readonly category: string
+  readonly group: string
+  /** Tokens after the first. */
+  readonly tokens: number
+  readonly calls: number
+  /** Rows of the target's passes, roots included. */
+  readonly verified: number
+  readonly draftMs: number
+  readonly targetMs: number
+  readonly hostMs: number
+}
+
+/** One budget over one group, or over all (`overall`). */
+export interface SimulatedSummary {
+  readonly budget: string
+  readonly group: string
+  readonly questions: number
+  /** Over plain decoding on the same machine, per token; geometric mean over questions. */
+  readonly speedup: Interval
+  readonly tau: number
+  readonly calls: number
+  readonly verified: number
+  readonly tokensPerMs: number
+}
+
+/** What was decoded for real, beside what was predicted. */
+export interface Validation {
+  readonly budget: string
+  readonly questions: number
+  readonly tau: { readonly predicted: number; readonly measured: number; readonly error: number }
+  readonly speedup: {
+    readonly predicted: number
+    /** Of the real rounds, had they taken what the prices say: whether the simulation makes the right rounds. */
+    readonly priced: Interval
+    readonly pricedError: number
+    /** By the clock: whether the prices were right as well. */
+    readonly measured: Interval
+    readonly error: number
+  }
+}
+
+/** The result: the last line of standard output with `--json`. */
+export interface SimulationDocument {
+  readonly kind: 'heterospec-simulation'
+  readonly version: 1
+  /** `recording`: budgets decided anew; `trace`: rounds as they were, at other prices. */
+  readonly source: 'recording' | 'trace'
+  readonly file: string
+  /** Whose prices, in words. */
+  readonly machine: string
+  readonly batch: number
+  readonly summary: readonly SimulatedSummary[]
+  readonly answers: readonly SimulatedAnswer[]
+  readonly validation: readonly Validation[] | null
+  /** What a reader has to know before believing it. */
+  readonly remarks: readonly string[]
+  /** Of the recording. */
+  readonly provenance: Provenance | null
+}

@@ -1,0 +1,104 @@
+/**
+ * The two passes of an EAGLE-3 head as graphs. Reading: rows of the text with true features of the target go into the head's
+ * cache; only the last one is computed to the end, because only from there is drafted. Drafting: one level of a tree, each
+ * node with the state of its parent.
+ */
+import { Graph, TYPE, type Tensor } from '../tensor/index.ts'
+import { headLayers, type HeadParts, type StoredRows } from './eagle3-layers.ts'
+import { embedTokens } from './target-loan.ts'
+
+export interface HeadShape {
+  readonly rows: number
+  /** Cache slots that masks cover. */
+  readonly slots: number
+  /** Features of the target, or states of the head itself. */
+  readonly reads: 'features' | 'states'
+  /** Rows that are computed to the end. */
+  readonly guesses: 'none' | 'last' | 'all'
+}
+
+export interface HeadGraph extends Disposable {
+  readonly graph: Graph
+  /** F32 [taps * target width or width, rows] */
+  readonly input: Tensor
+  /** I32 [rows] */
+  readonly tokens: Tensor
+  /** I32 [rows] */
+  readonly positions: Tensor
+  /** I64 [rows] */
+  readonly slots: Tensor
+  /** Of the rows that are computed to the end. */
+  readonly guess: HeadGuessTensors | undefined
+}
+
+export interface HeadGuessTensors {
+  /** F16 [slots, guesses] */
+  readonly mask: Tensor
+  /** F32 [width, guesses] */
+  readonly states: Tensor
+  /** F32 [draft vocabulary, guesses] */
+  readonly logits: Tensor
+  /** F32 [1, guesses] the logarithm of the sum of a row's exponentials; undefined where `logits` are probabilities already. */
+  readonly sums: Tensor | undefined
+}
+
+const CAPACITY = 256
+
+/** Builds and allocates the graph of one form. */
+export function buildHead(parts: HeadParts, shape: HeadShape): HeadGraph {
+  const { config, target, weights } = parts
+  const { rows } = shape
+  const graph = new Graph(target.backend, CAPACITY)
+  try {
+    graph.shared = runsOnKernels(parts)
+    const width = shape.reads === 'features' ? config.targetLayers.length * config.targetWidth : config.width
+    const input = graph.input({ name: shape.reads, type: TYPE.F32, shape: [width, rows] })
+    const tokens = graph.input({ name: 'tokens', type: TYPE.I32, shape: [rows] })
+    const positions = graph.input({ name: 'positions', type: TYPE.I32, shape: [rows] })
+    const slots = graph.input({ name: 'slots', type: TYPE.I64, shape: [rows] })
+    const layers = headLayers(graph, parts, { positions, slots })
+    const owner = config.ownEmbedding ? { weights, kernelWeights: undefined } : target
+    const states = shape.reads === 'features' ? layers.fuse(input) : input
+    const stored = layers.store(embedTokens(graph, owner, tokens), states)
+    let guess: HeadGuessTensors | undefined
+    if (shape.guesses === 'none') graph.output(stored.queries)
+    else {
+      const wanted = shape.guesses === 'last' ? lastOf(graph, stored) : stored
+      const guesses = wanted.queries.shape[1]
+      const mask = graph.input({ name: 'mask', type: TYPE.F16, shape: [shape.slots, guesses] })
+      const outputs = layers.attend(wanted, mask)
+      graph.output(outputs)
+      guess = { mask, states: outputs, ...rank(graph, parts, layers.logits(outputs)) }
+    }
+    graph.allocate()
+    const dispose = (): void => graph[Symbol.dispose]()
+    return { graph, input, tokens, positions, slots, guess, [Symbol.dispose]: dispose }
+  } catch (error) {
+    graph[Symbol.dispose]()
+    throw error
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+function lastOf(graph: Graph, { queries, residual }: StoredRows): StoredRows {
+  return { queries: graph.ops.lastRow(queries), residual: graph.ops.lastRow(residual) }
+}
+
+/** What guesses are read from: logits and their sums by our kernels, which write no row, else probabilities. */
+function rank(graph: Graph, parts: HeadParts, logits: Tensor): Pick<HeadGuessTensors, 'logits' | 'sums'> {
+  const none = (parts.kernelWeights ?? parts.target.kernelWeights)?.settings.none
+  const ranked = graph.kernels && none !== undefined ? logits : graph.ops.softMax(logits)
+  graph.output(ranked)
+  const sums = ranked === logits && none !== undefined ? graph.kernels?.sums(logits, none) : undefined
+  if (sums) graph.output(sums)
+  return { logits: ranked, sums }
+}
+
+/** True when no product is left to ggml. `embedTokens` is too small to be shared. */
+function runsOnKernels({ config, kernelWeights, target }: HeadParts): boolean {
+  if (kernelWeights === undefined) return false
+  const groups = ['fusion', 'qkv', 'attn_output', 'gate_up', 'ffn_down'] as const
+  const head = config.ownOutput ? kernelWeights.group('head') : target.kernelWeights?.group('head')
+  return head !== undefined && groups.every((name) => kernelWeights.group(name) !== undefined)
+}

@@ -1,0 +1,170 @@
+/**
+ * One text's rows in the cache of an EAGLE-3 head. The row at position P is made of the target's features at P and the
+ * token at P + 1, and says what may stand at P + 2: so a row lies one position before its token, and the text's last token
+ * belongs to the row before it. Drafted rows go on from the last row with the head's own outputs in the place of features.
+ */
+import { assert, defined } from '../util/assert.ts'
+import { DisposedError } from '../util/errors.ts'
+import type { Region } from '../cache/index.ts'
+import type { HeadShape } from './eagle3-graph.ts'
+import { SLOT_STEP } from './pass.ts'
+import type { HeadGuess, HeadNode, HeadRow, HeadSequence } from './types.ts'
+
+/** The inputs of one pass. */
+export interface HeadPass {
+  readonly shape: HeadShape
+  readonly input: Float32Array
+  readonly tokens: Int32Array
+  readonly positions: Int32Array
+  readonly slots: BigInt64Array
+  /** F16 bits, [guesses][slots] */
+  readonly mask: Uint16Array
+}
+
+/** What a pass said about one row. */
+export interface HeadResult {
+  readonly state: Float32Array
+  readonly guess: HeadGuess
+}
+
+export interface HeadTextParts {
+  readonly region: Region
+  readonly capacity: number
+  readonly cacheSlots: number
+  readonly run: (pass: HeadPass, count: number) => Promise<HeadResult[]>
+  readonly release: () => void
+}
+
+/** Rows of text per pass, as in the target's prefill. */
+const READ_ROWS = 64
+const HIDDEN = 0xfc00
+const VISIBLE = 0
+
+interface DraftedRow {
+  readonly parent: number
+  readonly depth: number
+  readonly state: Float32Array
+}
+
+export class HeadText implements HeadSequence {
+  readonly capacity: number
+  readonly #parts: HeadTextParts
+  #length = 0
+  /** Position of the last row, and its output when it was computed to the end. */
+  #last: { readonly position: number; readonly state: Float32Array | undefined } | undefined
+  #drafted: DraftedRow[] = []
+  #disposed = false
+
+  constructor(parts: HeadTextParts) {
+    this.#parts = parts
+    this.capacity = parts.capacity
+  }
+
+  get length(): number {
+    return this.#length
+  }
+
+  get room(): number {
+    return this.#parts.region.size - this.#length - this.#drafted.length
+  }
+
+  async read(rows: readonly HeadRow[], count = 0): Promise<HeadGuess | undefined> {
+    this.#requireLive()
+    assert(rows.length > 0 && this.#length + rows.length <= this.capacity, `${rows.length} rows for a draft head`)
+    this.#drafted = []
+    let results: HeadResult[] = []
+    for (let at = 0; at < rows.length; at += READ_ROWS) {
+      const chunk = rows.slice(at, at + READ_ROWS)
+      const wanted = at + chunk.length === rows.length ? count : 0
+      results = await this.#parts.run(this.#readingPass(chunk, wanted > 0), wanted)
+      this.#length += chunk.length
+      this.#last = { position: defined(chunk.at(-1)).position, state: results[0]?.state }
+    }
+    return results[0]?.guess
+  }
+
+  async draft(nodes: readonly HeadNode[], count: number): Promise<HeadGuess[]> {
+    this.#requireLive()
+    assert(nodes.length > 0 && nodes.length <= this.room, `${nodes.length} drafted rows`)
+    const parents = nodes.map(({ parent }) => (parent < 0 ? this.#root() : defined(this.#drafted[parent], 'a parent')))
+    const results = await this.#parts.run(this.#draftingPass(nodes, parents), count)
+    results.forEach(({ state }, index) => {
+      const { parent } = defined(nodes[index])
+      this.#drafted.push({ parent, depth: defined(parents[index]).depth + 1, state })
+    })
+    return results.map(({ guess }) => guess)
+  }
+
+  truncate(length: number): void {
+    this.#requireLive()
+    assert(Number.isInteger(length) && length >= 0 && length <= this.#length, `truncate ${this.#length} to ${length}`)
+    this.#drafted = []
+    if (length === this.#length) return
+    this.#length = length
+    this.#last = undefined
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#disposed) return
+    this.#disposed = true
+    this.#parts.release()
+  }
+
+  #root(): Pick<DraftedRow, 'depth' | 'state'> {
+    return { depth: 0, state: defined(this.#last?.state, 'the state of the last row') }
+  }
+
+  #readingPass(rows: readonly HeadRow[], guesses: boolean): HeadPass {
+    const { region } = this.#parts
+    const start = region.start + this.#length
+    const slots = this.#slotCount(start + rows.length)
+    const width = defined(rows[0]).features.length
+    const input = new Float32Array(rows.length * width)
+    rows.forEach(({ features }, index) => input.set(features, index * width))
+    const mask = new Uint16Array(guesses ? slots : 0).fill(HIDDEN)
+    if (guesses) mask.fill(VISIBLE, region.start, start + rows.length)
+    return {
+      shape: { rows: rows.length, slots, reads: 'features', guesses: guesses ? 'last' : 'none' },
+      input,
+      tokens: Int32Array.from(rows, ({ next }) => next),
+      positions: Int32Array.from(rows, ({ position }) => position),
+      slots: BigInt64Array.from(rows, (_, index) => BigInt(start + index)),
+      mask,
+    }
+  }
+
+  /** Every row sees the text, its own ancestors and itself. */
+  #draftingPass(nodes: readonly HeadNode[], parents: readonly Pick<DraftedRow, 'depth' | 'state'>[]): HeadPass {
+    const { region } = this.#parts
+    const text = region.start + this.#length
+    const start = text + this.#drafted.length
+    const slots = this.#slotCount(start + nodes.length)
+    const width = defined(parents[0]).state.length
+    const input = new Float32Array(nodes.length * width)
+    const mask = new Uint16Array(nodes.length * slots).fill(HIDDEN)
+    nodes.forEach(({ parent }, row) => {
+      input.set(defined(parents[row]).state, row * width)
+      const first = row * slots
+      mask.fill(VISIBLE, first + region.start, first + text)
+      for (let at = parent; at >= 0; at = defined(this.#drafted[at]).parent) mask[first + text + at] = VISIBLE
+      mask[first + start + row] = VISIBLE
+    })
+    const base = defined(this.#last).position
+    return {
+      shape: { rows: nodes.length, slots, reads: 'states', guesses: 'all' },
+      input,
+      tokens: Int32Array.from(nodes, ({ token }) => token),
+      positions: Int32Array.from(parents, ({ depth }) => base + depth + 1),
+      slots: BigInt64Array.from(nodes, (_, row) => BigInt(start + row)),
+      mask,
+    }
+  }
+
+  #slotCount(end: number): number {
+    return Math.min(this.#parts.cacheSlots, Math.ceil(end / SLOT_STEP) * SLOT_STEP)
+  }
+
+  #requireLive(): void {
+    if (this.#disposed) throw new DisposedError('draft text')
+  }
+}

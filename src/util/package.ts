@@ -1,0 +1,14 @@
+/** Where this package lies: the same answer from sources, from the compiled files and from the bundled command. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** The folder with our `package.json`: all of our files lie two folders below it. */
+export function packageRoot(): string {
+  return fileURLToPath(new URL('../..', import.meta.url))
+}
+
+/** Whether this is a working copy and not an installed package. */
+export function isWorkingCopy(root: string = packageRoot()): boolean {
+  return existsSync(join(root, 'src')) && existsSync(join(root, 'bench'))
+}

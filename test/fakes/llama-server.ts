@@ -1,0 +1,61 @@
+/**
+ * A program that behaves like llama-server at its sockets, and badly if its flags say so. Its `/props` tell the flags it
+ * was started with; its answers are the prompt backwards.
+ */
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** Writes the program into a folder and returns its path; `needs`: a flag without which it dies. */
+export function fakeLlamaServer(folder: string, needs?: string): string {
+  const path = join(folder, `fake-llama-server${needs ?? ''}`)
+  writeFileSync(path, `#!${process.execPath}\nconst needs = ${JSON.stringify(needs ?? null)}\n${source}`)
+  chmodSync(path, 0o755)
+  return path
+}
+
+/** Numbers of all processes that ran it. */
+export function processesOf(path: string): number[] {
+  return readFileSync(`${path}.pids`, 'utf8').trim().split('\n').map(Number)
+}
+
+const source = `
+const http = require('node:http')
+require('node:fs').appendFileSync(__filename + '.pids', process.pid + String.fromCharCode(10))
+const flags = process.argv.slice(2)
+const value = (name) => flags[flags.lastIndexOf(name) + 1]
+const started = Date.now()
+console.error('loading')
+if (flags.includes('--die') || (needs && !flags.includes(needs))) {
+  console.error('error: no such flag')
+  process.exit(3)
+}
+if (flags.includes('--stubborn')) process.on('SIGTERM', () => {})
+const server = http.createServer((request, response) => {
+  let text = ''
+  request.on('data', (piece) => (text += piece))
+  request.on('end', () => {
+    const body = text ? JSON.parse(text) : {}
+    const answer = answers[request.url]?.(body) ?? [404, {}]
+    response.writeHead(answer[0], { 'content-type': 'application/json' }).end(JSON.stringify(answer[1]))
+  })
+})
+const answers = {
+  '/health': () => (Date.now() - started < Number(value('--load-ms') ?? 0) || flags.includes('--never') ? [503, {}] : [200, {}]),
+  '/props': () => [200, {
+    default_generation_settings: { n_ctx: Number(value('--ctx-size')) },
+    build_info: flags.join(' '),
+    model_path: value('--model'),
+  }],
+  '/tokenize': ({ content }) => [200, { tokens: Array.from(content, (character) => character.codePointAt(0)) }],
+  '/completion': ({ prompt }) => {
+    if (flags.includes('--crash')) {
+      console.error('GGML_ASSERT failed')
+      process.kill(process.pid, 'SIGABRT')
+    }
+    const tokens = prompt.toReversed()
+    const timings = { prompt_ms: 1, predicted_n: tokens.length, predicted_ms: 1 }
+    return [200, { tokens, stop_type: 'limit', timings }]
+  },
+}
+server.listen(Number(value('--port')), value('--host'))
+`

@@ -1,0 +1,91 @@
+/** The laboratory: repeatable requests, forgetting, prices of drafts. */
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { openEngine, type Engine, type RoundTrace, type SpeculativeOptions } from '../../src/engine/index.ts'
+import { oracleDrafter } from '../fakes/drafters.ts'
+
+const prompt = 'one two three one two three one two'
+const methods: readonly SpeculativeOptions[] = [
+  'auto',
+  { drafter: { method: 'recycling' }, budget: { policy: 'goodput' } },
+  { drafter: { method: 'lookup' }, budget: { policy: 'fixed', nodes: 6 } },
+]
+
+let cacheDir: string
+let engine: Engine
+beforeAll(async () => {
+  cacheDir = await mkdtemp(join(tmpdir(), 'heterospec-lab-'))
+  engine = await openEngine(inject('tinyModelPath'), { threads: 1, cacheDir, speculative: 'off' })
+})
+afterAll(async () => {
+  await engine[Symbol.asyncDispose]()
+  await rm(cacheDir, { recursive: true })
+})
+
+/** Trees and budgets of a request: everything but its times. */
+async function decisions(speculative: SpeculativeOptions, conditions = { priced: true }): Promise<unknown[]> {
+  const request = { prompt, maxTokens: 120, ignoreEos: true, cachePrompt: false, speculative }
+  const rounds: RoundTrace[] = []
+  for await (const event of engine.lab.generate(request, conditions)) {
+    if (event.type === 'round') rounds.push(event.trace)
+  }
+  return rounds.map(({ budget, tree, emitted }) => ({ budget, tree, emitted }))
+}
+
+describe('under prices instead of times', () => {
+  it.each(methods)('%j makes the same rounds again, once all is forgotten', async (method) => {
+    await engine.lab.forget()
+    const first = await decisions(method)
+    const warm = await decisions(method)
+    await engine.lab.forget()
+    expect(await decisions(method)).toEqual(first)
+    // Otherwise forgetting would prove nothing.
+    expect(warm).not.toEqual(first)
+    await engine.lab.forget()
+  })
+
+  it('the price of a draft is measured once and remembered', async () => {
+    const price = await engine.lab.draftPrice('auto')
+    expect(price.roundMs).toBeGreaterThan(0)
+    expect(price.levelMs).toBeNull()
+    expect(await engine.lab.draftPrice('off')).toEqual({ roundMs: 0, levelMs: null })
+    const notes = await readdir(join(cacheDir, 'costs'))
+    await using other = await openEngine(inject('tinyModelPath'), { threads: 1, cacheDir, speculative: 'off' })
+    expect(await other.lab.draftPrice('auto')).toEqual(price)
+    expect(await readdir(join(cacheDir, 'costs'))).toEqual(notes)
+  })
+
+  it('a draft model is priced by the level', async () => {
+    const path = inject('tinyModelPath')
+    const price = await engine.lab.draftPrice({ drafter: { method: 'model', path }, budget: { policy: 'goodput' } })
+    expect(price.levelMs).toBeGreaterThan(0)
+    expect(price.levelMs).toBeLessThan(price.roundMs)
+  })
+})
+
+describe('a drafter of one’s own', () => {
+  it('takes part in a request, and the text stays what it was', async () => {
+    const request = { prompt, maxTokens: 60, ignoreEos: true, cachePrompt: false }
+    const plain = await engine.complete({ ...request, speculative: 'off' })
+    const text = [...engine.tokenizer.tokenize(prompt), ...plain.tokens]
+    const speculative = { budget: { policy: 'fixed', depth: 5, nodes: 5 } } as const
+    for await (const event of engine.lab.generate({ ...request, speculative }, { drafter: oracleDrafter(text) })) {
+      if (event.type !== 'done') continue
+      expect(event.tokens).toEqual(plain.tokens)
+      expect(event.speculation).toMatchObject({ drafter: 'oracle', acceptanceRate: 1 })
+      expect(event.speculation.rounds).toBe(10)
+    }
+  })
+})
+
+describe('a choice', () => {
+  it('is what plain decoding would emit, with its lead', async () => {
+    const plain = await engine.complete({ prompt, maxTokens: 3, ignoreEos: true, speculative: 'off' })
+    const tokens = [...engine.tokenizer.tokenize(prompt), ...plain.tokens.slice(0, 2)]
+    const { token, gap } = await engine.lab.choose(tokens)
+    expect(token).toBe(plain.tokens[2])
+    expect(gap).toBeGreaterThan(0)
+  })
+})
