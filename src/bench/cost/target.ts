@@ -1,9 +1,10 @@
 /**
  * t(rows, context), several times over, so that a minute in which the machine was busy is not all that is known of a place.
  *
- * Context by context, and row counts up and down: after a pass over a long text or over many rows, a short one finds the
- * processor's last cache full of the wrong things and takes up to twice its time, half a dozen passes long. Decoding
- * alternates between few rows and finds what it needs; so must what is measured.
+ * Context by context, row counts upwards, and each time after passes over one row until these get no faster: after a pass
+ * over a long text or over many rows the processor's last cache is full of the wrong things, and short passes take up to
+ * twice their time, some dozens of passes long. Decoding stays with few rows and finds what it needs; so must what is
+ * measured.
  */
 import { defined } from '../../util/assert.ts'
 import { throwIfAborted } from '../../util/errors.ts'
@@ -36,8 +37,8 @@ const QUICK_VISITS = 2
 const TIMED = 2
 /** Passes before them: the first builds the graph, few rows also wait for the cache. */
 const warmUps = (rows: number): number => (rows <= 16 ? 2 : 1)
-/** Passes over one row after which the last cache holds what a context needs. */
-const SETTLE = 8
+/** The cache is warm when the last so many passes over one row were hardly faster than as many before; a long wait ends it. */
+const SETTLE = { passes: 8, gain: 0.97, most: 64, mostMs: 1500 }
 
 /** The cells that fit into a context of `capacity` tokens. */
 export function costGrid(capacity: number, quick: boolean): CostGrid {
@@ -61,8 +62,8 @@ export async function measureTarget(
   let done = 0
   for (let visit = 0; visit < grid.visits; visit++) {
     for (const context of grid.contexts) {
-      for (let pass = 0; pass < SETTLE; pass++) await lab.timePass(1, context)
-      for (const rows of upOrDown(grid.rows, visit)) {
+      await settle(lab, context)
+      for (const rows of grid.rows) {
         throwIfAborted(signal)
         for (let pass = 0; pass < warmUps(rows); pass++) await lab.timePass(rows, context)
         for (let pass = 0; pass < TIMED; pass++) {
@@ -90,6 +91,20 @@ export function isRestless(prices: readonly TargetPrice[]): boolean {
 }
 
 // ---------------------------------------------------------------------------------------------------------------
+
+/** Fills the caches with what this context needs. */
+async function settle(lab: Pick<EngineLab, 'timePass'>, context: number): Promise<void> {
+  let before = Infinity
+  let spentMs = 0
+  for (let done = 0; done < SETTLE.most && spentMs < SETTLE.mostMs; done += SETTLE.passes) {
+    const times: number[] = []
+    for (let pass = 0; pass < SETTLE.passes; pass++) times.push(await lab.timePass(1, context))
+    spentMs += times.reduce((sum, ms) => sum + ms, 0)
+    const now = median(times)
+    if (now > SETTLE.gain * before) return
+    before = now
+  }
+}
 
 /** Neighbours in time on either side by which the speed of the machine is judged, and how often that is refined. */
 const NEIGHBOURS = 4
@@ -129,10 +144,6 @@ function cellOf({ rows, context }: CostSample): string {
 
 function sumOver({ rows, contexts }: CostGrid, price: (rows: number, context: number) => number): number {
   return contexts.reduce((sum, context) => rows.reduce((all, count) => all + price(count, context), sum), 0)
-}
-
-function upOrDown(values: readonly number[], visit: number): number[] {
-  return visit % 2 === 0 ? [...values] : [...values].reverse()
 }
 
 /** In no unit: only so that the time left can be told before the dear cells have been seen. */
