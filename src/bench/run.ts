@@ -128,7 +128,7 @@ async function askAll(
   const { sides, engine } = parts
   const reference = await referenceMs(engine)
   const load = defined(loadavg()[0])
-  const outcomes = await answerAll(orderOf(sides, place), task, place, onAnswer)
+  const outcomes = await answerAll(orderOf(sides, place, 0), task, place, onAnswer)
   const rows: Row[] = []
   for (const [name, outcome] of outcomes) {
     const side = defined(sides.find(({ info }) => info.name === name))
