@@ -81,7 +81,7 @@ export function planBench(typed: Typed): BenchPlan {
   const sample = flags.all ? null : (flags.sample ?? (flags.suite === undefined ? 2 : null))
   const questions = sampleQuestions(suite.questions, sample, flags.seed)
   const synthetic = flags.synthetic === undefined ? null : parseRates(flags.synthetic)
-  const methods = parseMethods(flags.methods, flags.draftModel, flags.draftHead)
+  const methods = parseMethods(flags.methods, flags)
   const peers = flags.peers?.split(',') ?? []
   const peerOptions: PeerOptions = {
     ...flags,

@@ -5,6 +5,7 @@
  */
 import type { SpeculativeOptions } from '../engine/index.ts'
 import { UsageError } from '../util/errors.ts'
+import { fileOf, type DraftFiles } from './draft-files.ts'
 import type { Flag } from './flags.ts'
 import { budgetFlags, methodFlags } from './speculation.ts'
 
@@ -17,19 +18,16 @@ export interface Method {
 /** Verifiers that a name may end with: there is one that needs no draft probabilities. */
 const VERIFIERS = ['walk']
 
-/**
- * `a,b/c` as methods. `draftModel` is the path of the draft model for `model`, `draftHead` that of the head for `eagle3`;
- * either may also be given in the name (`eagle3:path=head.gguf`). Throws `bad-option`.
- */
-export function parseMethods(text: string, draftModel: string | undefined, draftHead?: string): Method[] {
+/** `a,b/c` as methods. A draft model or head may also be given in the name (`eagle3:path=head.gguf`). Throws `bad-option`. */
+export function parseMethods(text: string, files: DraftFiles): Method[] {
   return text
     .split(',')
     .map((name) => name.trim())
-    .map((name) => ({ name, speculative: parseMethod(name, draftModel, draftHead) }))
+    .map((name) => ({ name, speculative: parseMethod(name, files) }))
 }
 
 /** One method. Throws `bad-option`. */
-export function parseMethod(name: string, draftModel: string | undefined, draftHead?: string): SpeculativeOptions {
+export function parseMethod(name: string, files: DraftFiles): SpeculativeOptions {
   if (name === 'auto' || name === 'off') return name
   const [drafter = '', budget = 'goodput', verifier = 'walk', ...rest] = name.split('/')
   if (rest.length > 0 || !VERIFIERS.includes(verifier)) {
@@ -37,10 +35,9 @@ export function parseMethod(name: string, draftModel: string | undefined, draftH
   }
   const options: Record<string, unknown> = parsePart(name, drafter, methodFlags, 'drafter')
   const method = nameOf(drafter)
-  const files: Record<string, string | undefined> = { model: draftModel, eagle3: draftHead }
-  const path = options['path'] ?? files[method]
+  const path = options['path'] ?? fileOf(method, files)
   if (method === 'model' && path === undefined) throw refuse(name, 'no draft model', 'add --draft-model FILE')
-  if (method === 'eagle3' && path === undefined) throw refuse(name, 'no draft head', 'write eagle3:path=FILE')
+  if (method === 'eagle3' && path === undefined) throw refuse(name, 'no draft head', 'add --draft-head FILE')
   const sources = options['sources'] as readonly string[] | undefined
   return {
     drafter: {
@@ -48,9 +45,10 @@ export function parseMethod(name: string, draftModel: string | undefined, draftH
       ...options,
       ...(path === undefined ? {} : { path }),
       ...Object.fromEntries(
-        Object.entries(files)
-          .filter(([source, file]) => sources?.includes(source) && file !== undefined)
-          .map(([source, file]) => [source, { path: file }]),
+        (sources ?? []).flatMap((source) => {
+          const file = fileOf(source, files)
+          return file === undefined ? [] : [[source, { path: file }]]
+        }),
       ),
     },
     budget: parseBudget(budget, name),

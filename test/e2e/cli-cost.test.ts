@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, inject, it } from 'vitest'
 import { createCostModel } from '../../src/policy/index.ts'
 import type { CostDocument } from '../../src/bench/cost/types.ts'
-import { tinyFile } from '../tiny.ts'
+import { tinyFile, tinyHeadFile } from '../tiny.ts'
 import { cli, lastLine, startCli, temporaryFolder } from './cli.ts'
 
 const env = { HETEROSPEC_CACHE: join(temporaryFolder(), 'cache') }
@@ -38,9 +38,10 @@ describe('cost', () => {
     expect(doctor.stdout).toMatch(document.stored ? /^ROWS +128 +1024 +2048 +RATIO/m : /^ROWS +128 +\d+ +RATIO/m)
   })
 
-  it('prints tables and sentences for people, levels of a draft model among them', async () => {
+  it('prints tables and sentences for people, levels of a draft model and of a head among them', async () => {
     const draftModel = await tinyFile({ weightType: 'q4_0' })
     const args = ['cost', ...tiny, '--quick', '--drafters', 'lookup:max-ngram=3', '--draft-model', draftModel]
+    args.push('--draft-head', await tinyHeadFile())
     const { code, stdout } = await cli(args, { env })
     expect(code).toBe(0)
     expect(stdout).toMatch(/^ROWS .*RATIO +SPREAD$/m)
@@ -50,6 +51,7 @@ describe('cost', () => {
     expect(stdout).toMatch(/(Remembered for budgets|NOT remembered)/)
     expect(stdout).toMatch(/^lookup:max-ngram=3 +16 nodes +\d/m)
     expect(stdout).toMatch(/^model +6 levels of width 4 +\d+\.\d+ +\d+\.\d+ /m)
+    expect(stdout).toMatch(/^eagle3 +6 levels of width 4 +\d+\.\d+ +\d+\.\d+ /m)
     expect(stdout).not.toContain('{')
   })
 
@@ -70,6 +72,7 @@ describe('wrong use of cost', () => {
     [['--drafters', 'magic'], 'got the drafter "magic"'],
     [['--drafters', 'lookup/fixed'], "expected a drafter, got 'lookup/fixed'"],
     [['--drafters', 'model'], 'no draft model'],
+    [['--drafters', 'eagle3'], 'no draft head in "eagle3"; add --draft-head FILE'],
     [['--quik'], "unknown option '--quik' (did you mean --quick?)"],
   ])('%j ends with 2 and one sentence', async (args, sentence) => {
     const ended = await cli(['cost', ...tiny, ...args], { env })

@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { beforeAll, describe, expect, inject, it } from 'vitest'
 import type { SimulationDocument } from '../../src/bench/simulate/types.ts'
 import { fakeRecording, recordingLines } from '../fixtures/recording.ts'
-import { tinyFile } from '../tiny.ts'
+import { tinyFile, tinyHeadFile } from '../tiny.ts'
 import { cli, lastLine, startCli, temporaryFolder } from './cli.ts'
 
 const folder = temporaryFolder()
@@ -89,6 +89,24 @@ describe('a recording', () => {
     const [tau, realTau, speedup, realRounds] = (numbers ?? []).slice(1).map(Number)
     expect(Math.abs(tau! / realTau! - 1)).toBeLessThan(0.25)
     expect(Math.abs(speedup! / realRounds! - 1)).toBeLessThan(0.25)
+  })
+
+  it('of a draft head holds levels, and is compared with real decoding by the head', async () => {
+    const head = ['--draft-head', await tinyHeadFile()]
+    const args = ['--drafter', 'eagle3', '--suite', suite, '--max-tokens', '20', ...head]
+    expect(await simulate('--record', at('head.jsonl'), ...tiny, ...args, '--quiet')).toMatchObject({ code: 0 })
+    expect(readFileSync(at('head.jsonl'), 'utf8')).toContain('"levels":[')
+    const ended = await simulate(
+      at('head.jsonl'),
+      ...tiny,
+      ...head,
+      '--budgets',
+      'fixed:nodes=4',
+      '--validate',
+      '--quiet',
+    )
+    expect(ended).toMatchObject({ code: 0, stderr: '' })
+    expect(ended.stdout).toMatch(/^fixed:nodes=4 +1\.\d\d +1\.\d\d +[+-]/m)
   })
 
   it('that was interrupted holds whole lines and can be judged', async () => {

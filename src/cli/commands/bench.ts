@@ -19,13 +19,13 @@ import {
   type BenchSetup,
   type Comparison,
 } from '../../bench/index.ts'
-import { resolveModel } from '../../store/index.ts'
 import { readEnvironment } from '../../util/env.ts'
 import { addBenchFlags, commandLine, planBench } from '../bench-flags.ts'
 import { compactJson } from '../compact-json.ts'
 import type { Typed } from '../flags.ts'
 import { formatTable } from '../format.ts'
 import { listenForInterrupt } from '../interrupt.ts'
+import { locateDraftFiles, pathsOf } from '../draft-files.ts'
 import { parseMethods } from '../methods.ts'
 import { locateModel, openFromFlags } from '../open.ts'
 import { addModelOptions } from '../options.ts'
@@ -67,9 +67,7 @@ async function bench(typed: Typed): Promise<void> {
   const { quiet } = flags
   using interrupt = listenForInterrupt()
   const { signal } = interrupt
-  const [draftModel, draftHead] = await Promise.all(
-    [flags.draftModel, flags.draftHead].map(async (name) => name && (await resolveModel(name, { signal })).path),
-  )
+  const draftFiles = await locateDraftFiles(flags, signal)
   const model = await locateModel(typed, { signal, quiet })
   await using engine = await openFromFlags(
     { ...typed, model: model.path },
@@ -78,7 +76,7 @@ async function bench(typed: Typed): Promise<void> {
   const { threads, context, tokenizer } = engine
   await using peers = await openPeers(
     wanted,
-    { ...peerOptions, draftModel },
+    { ...peerOptions, draftModel: draftFiles.draftModel },
     { ...{ modelPath: model.path, threads, context, tokenizer, signal }, temperature: flags.temperature },
   )
   for (const { name, reason } of peers.skipped) console.error(`left out: ${name}: ${reason}`)
@@ -86,8 +84,8 @@ async function bench(typed: Typed): Promise<void> {
   try {
     const document = await runBench({
       ...{ engine, model, questions, options, peers, signal, fresh: flags.fresh },
-      draftModels: [draftModel, draftHead].filter((path) => path !== undefined),
-      methods: parseMethods(flags.methods, draftModel, draftHead),
+      draftModels: pathsOf(draftFiles),
+      methods: parseMethods(flags.methods, draftFiles),
       command: commandLine(process.argv.slice(2)),
       cacheDir: readEnvironment().cacheDir,
       ...reports(progress, quiet),

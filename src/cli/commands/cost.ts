@@ -12,10 +12,10 @@ import {
   type CostPhase,
   type PricedDrafter,
 } from '../../bench/index.ts'
-import { resolveModel } from '../../store/index.ts'
 import { UsageError } from '../../util/errors.ts'
 import { compactJson } from '../compact-json.ts'
 import { costTable } from '../cost-table.ts'
+import { fileOf, locateDraftFiles, pathsOf, type DraftFiles } from '../draft-files.ts'
 import { parseDrafters } from '../drafter-names.ts'
 import { flagsOf, readFlags, type FlagGroup, type Typed } from '../flags.ts'
 import { formatTable } from '../format.ts'
@@ -38,6 +38,10 @@ const costOptions = z.strictObject({
     .string()
     .optional()
     .describe('the draft model of the drafter "model", which is then priced too: a name, a path, or hf:...'),
+  draftHead: z
+    .string()
+    .optional()
+    .describe('the draft head of the drafter "eagle3", which is then priced too: a name, a path, or hf:...'),
   json: z.boolean().default(false).describe('print one JSON document as the last line instead of the tables'),
   quiet: z.boolean().default(false).describe('no progress'),
 })
@@ -67,11 +71,10 @@ Examples:
 async function cost(typed: Typed): Promise<void> {
   const flags = costOptions.parse(readFlags(typed, group.flags))
   const rates = flags.synthetic === undefined ? null : parseRates(flags.synthetic)
-  draftersOf(flags.drafters, flags.draftModel) // wrong names are told before anything is loaded
+  draftersOf(flags.drafters, flags) // wrong names are told before anything is loaded
   using interrupt = listenForInterrupt()
   const { signal } = interrupt
-  const draftModel =
-    flags.draftModel === undefined ? undefined : (await resolveModel(flags.draftModel, { signal })).path
+  const draftFiles = await locateDraftFiles(flags, signal)
   const model = await locateModel(typed, { signal, quiet: flags.quiet })
   await using engine = await openFromFlags(
     { ...typed, model: model.path },
@@ -82,8 +85,8 @@ async function cost(typed: Typed): Promise<void> {
   try {
     document = await runCost({
       ...{ engine, model, rates, signal, quick: flags.quick },
-      drafters: draftersOf(flags.drafters, draftModel),
-      draftModels: draftModel === undefined ? [] : [draftModel],
+      drafters: draftersOf(flags.drafters, draftFiles),
+      draftModels: pathsOf(draftFiles),
       command: `heterospec ${process.argv.slice(2).join(' ')}`,
       onProgress: (phase, share) => report.update(phase, share),
     })
@@ -93,10 +96,13 @@ async function cost(typed: Typed): Promise<void> {
   console.log(flags.json ? compactJson(document) : describe(document))
 }
 
-function draftersOf(names: string, draftModel: string | undefined): PricedDrafter[] {
-  const named = parseDrafters(names, draftModel)
-  const missing = draftModel !== undefined && !named.some(({ drafter }) => drafter?.method === 'model')
-  return missing ? [...named, ...parseDrafters('model', draftModel)] : named
+/** The drafters named, and those whose file was given. */
+function draftersOf(names: string, files: DraftFiles): PricedDrafter[] {
+  const named = parseDrafters(names, files)
+  const missing = ['model', 'eagle3'].filter(
+    (method) => fileOf(method, files) !== undefined && !named.some(({ drafter }) => drafter?.method === method),
+  )
+  return [...named, ...missing.flatMap((method) => parseDrafters(method, files))]
 }
 
 function parseRates(text: string): number[] {

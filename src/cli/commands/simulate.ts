@@ -19,9 +19,9 @@ import {
   type Recording,
   type SimulationDocument,
 } from '../../bench/index.ts'
-import { resolveModel } from '../../store/index.ts'
 import { UsageError } from '../../util/errors.ts'
 import { compactJson } from '../compact-json.ts'
+import { fileOf, locateDraftFiles, pathsOf } from '../draft-files.ts'
 import { parseDrafter } from '../drafter-names.ts'
 import { flagsOf, readFlags, type FlagGroup, type Typed } from '../flags.ts'
 import { listenForInterrupt } from '../interrupt.ts'
@@ -67,6 +67,7 @@ const simulateOptions = z.strictObject({
 
 const commonOptions = z.strictObject({
   draftModel: z.string().optional().describe('the draft model of the drafter "model": a name, a path, or hf:...'),
+  draftHead: z.string().optional().describe('the draft head of the drafter "eagle3": a name, a path, or hf:...'),
   json: z.boolean().default(false).describe('print one JSON document as the last line instead of the tables'),
   quiet: z.boolean().default(false).describe('no progress'),
 })
@@ -130,12 +131,12 @@ function refuseOthers(typed: Typed, { flags }: FlagGroup, present: string, advic
 
 async function makeRecording(path: string, flags: RecordFlags, common: CommonFlags, typed: Typed): Promise<void> {
   const questions = sampleQuestions(loadSuite(flags.suite).questions, flags.sample, flags.seed)
-  parseDrafter(flags.drafter, common.draftModel) // a wrong name is told before anything is loaded
+  parseDrafter(flags.drafter, common) // a wrong name is told before anything is loaded
   using lines = openLines(path, '--record')
   using interrupt = listenForInterrupt()
   const { signal } = interrupt
-  const draftModel = await localDraftModel(common, signal)
-  const drafter = parseDrafter(flags.drafter, draftModel)
+  const draftFiles = await locateDraftFiles(common, signal)
+  const drafter = parseDrafter(flags.drafter, draftFiles)
   const model = await locateModel(typed, { signal, quiet: common.quiet })
   await using engine = await openFromFlags(
     { ...typed, model: model.path },
@@ -143,7 +144,7 @@ async function makeRecording(path: string, flags: RecordFlags, common: CommonFla
   )
   const { maxTokens, scored } = flags
   const tree = { nodes: flags.treeNodes, depth: flags.treeDepth, width: flags.treeWidth }
-  const draftModels = draftModel === undefined ? [] : [draftModel]
+  const draftModels = pathsOf(draftFiles)
   const command = `heterospec ${process.argv.slice(2).join(' ')}`
   const progress = createProgress('recording places', 'count')
   try {
@@ -167,10 +168,6 @@ async function makeRecording(path: string, flags: RecordFlags, common: CommonFla
   }
 }
 
-async function localDraftModel({ draftModel }: CommonFlags, signal: AbortSignal): Promise<string | undefined> {
-  return draftModel === undefined ? undefined : (await resolveModel(draftModel, { signal })).path
-}
-
 // --- simulation ---
 
 async function judge(file: string, flags: SimulateFlags, common: CommonFlags, typed: Typed): Promise<void> {
@@ -178,7 +175,7 @@ async function judge(file: string, flags: SimulateFlags, common: CommonFlags, ty
   if (!flags.validate) {
     refuseOthers(
       typed,
-      { title: '', flags: groups.common.flags.filter(({ name }) => name === 'draft-model') },
+      { title: '', flags: groups.common.flags.filter(({ name }) => name.startsWith('draft-')) },
       'a simulation',
       'add --validate',
     )
@@ -206,8 +203,9 @@ async function validate(
   }
   using interrupt = listenForInterrupt()
   const { signal } = interrupt
-  const draftModel = await localDraftModel(common, signal)
-  const drafter = { ...recording.drafter.options, ...(draftModel === undefined ? {} : { path: draftModel }) }
+  const { options } = recording.drafter
+  const path = fileOf(String(options['method']), await locateDraftFiles(common, signal))
+  const drafter = { ...options, ...(path === undefined ? {} : { path }) }
   const model = await locateModel(typed, { signal, quiet: common.quiet })
   await using engine = await openFromFlags(
     { ...typed, model: model.path },
