@@ -3,6 +3,7 @@
  * It wires the parts together; what happens in a round stands in `round.ts`.
  */
 import { availableParallelism } from 'node:os'
+import { setImmediate } from 'node:timers/promises'
 import { DisposeStack } from '../util/dispose.ts'
 import { readEnvironment } from '../util/env.ts'
 import { DisposedError, UsageError } from '../util/errors.ts'
@@ -128,12 +129,12 @@ class LoadedEngine implements Engine {
   readonly #parts: EngineParts
   readonly #stack: DisposeStack
   readonly #closing = new AbortController()
-  readonly #running = new Set<Promise<void>>()
+  readonly #running = new Set<Reading>()
 
   constructor(parts: EngineParts, threads: number, stack: DisposeStack) {
     this.#parts = parts
     this.threads = threads
-    this.lab = openLab(parts, (request, conditions) => this.#run(request, conditions))
+    this.lab = openLab(parts, (request, conditions) => this.#start(request, conditions))
     this.#stack = stack
   }
 
@@ -158,7 +159,7 @@ class LoadedEngine implements Engine {
   }
 
   generate(request: GenerateRequest): AsyncIterable<GenerateEvent> {
-    return this.#run(request)
+    return this.#start(request)
   }
 
   complete(request: GenerateRequest): Promise<GenerateResult> {
@@ -174,30 +175,78 @@ class LoadedEngine implements Engine {
     return cost.costTable()
   }
 
-  /** Ends running requests (they finish as `aborted` within one round), then frees everything. */
+  /**
+   * Ends running requests (they finish as `aborted` within one round), then frees everything. Requests whose reader went
+   * away, or waits for this very call, end without a last event.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort()
-    await Promise.all(this.#running)
+    await Promise.all([...this.#running].map((reading) => reading.end()))
     await this.#stack[Symbol.asyncDispose]()
   }
 
+  #start(request: GenerateRequest, conditions?: Conditions): AsyncIterable<GenerateEvent> {
+    const reading: Reading = new Reading(this.#run(request, conditions, () => reading))
+    return reading
+  }
+
   /** Keeps account of what runs, so that the end can wait for it. */
-  async *#run(request: GenerateRequest, conditions?: Conditions): AsyncGenerator<GenerateEvent, void, undefined> {
+  async *#run(
+    request: GenerateRequest,
+    conditions: Conditions | undefined,
+    reading: () => Reading,
+  ): AsyncGenerator<GenerateEvent, void, undefined> {
     if (this.#closing.signal.aborted) throw new DisposedError('engine')
-    let finish: () => void = () => undefined
-    const running = new Promise<void>((resolve) => (finish = resolve))
-    this.#running.add(running)
+    this.#running.add(reading())
+    reading().live = true
     const signals = [this.#closing.signal, ...(request.signal ? [request.signal] : [])]
     try {
       yield* generate(this.#parts, { ...request, signal: AbortSignal.any(signals) }, conditions)
     } finally {
-      this.#running.delete(running)
-      finish()
+      this.#running.delete(reading())
+      reading().live = false
     }
   }
 }
 
 // ---------------------------------------------------------------------------------------------------------------
+
+/** Events of one request, and whether somebody waits for the next one. */
+class Reading implements AsyncIterableIterator<GenerateEvent, void, undefined> {
+  readonly #events: AsyncGenerator<GenerateEvent, void, undefined>
+  #waiting = 0
+  /** Begun, and not at its end yet. */
+  live = false
+
+  constructor(events: AsyncGenerator<GenerateEvent, void, undefined>) {
+    this.#events = events
+  }
+
+  async next(): Promise<IteratorResult<GenerateEvent, void>> {
+    this.#waiting++
+    try {
+      return await this.#events.next()
+    } finally {
+      this.#waiting--
+    }
+  }
+
+  return(): Promise<IteratorResult<GenerateEvent, void>> {
+    return this.#events.return()
+  }
+
+  /** Lets a reader that reads on come to the end; where nobody asks for the next event, ends the request. */
+  async end(): Promise<void> {
+    while (this.live) {
+      await setImmediate() // a reader that has just got an event asks for the next one first
+      if (this.#waiting === 0) await this.#events.return()
+    }
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+}
 
 /** Virtual processors that share a core hardly help and make times jump, but the system does not tell us which do. */
 function defaultThreads(): number {

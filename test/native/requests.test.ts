@@ -81,6 +81,24 @@ describe('requests', () => {
     await expect(engine.complete(requests[0] as GenerateRequest)).rejects.toMatchObject({ code: 'disposed' })
   })
 
+  it('whose reader went away do not keep the engine from its end', async () => {
+    const engine = await open(1)
+    const events = engine.generate({ ...(requests[0] as GenerateRequest), maxTokens: 2000 })[Symbol.asyncIterator]()
+    expect((await events.next()).value).toMatchObject({ type: 'text' })
+    await engine[Symbol.asyncDispose]()
+    expect(await events.next()).toMatchObject({ done: true })
+  })
+
+  it('may end the engine from within their own loop', async () => {
+    const engine = await open(1)
+    const types: string[] = []
+    for await (const event of engine.generate({ ...(requests[0] as GenerateRequest), maxTokens: 2000 })) {
+      types.push(event.type)
+      if (types.length === 3) await engine[Symbol.asyncDispose]()
+    }
+    expect(types).toHaveLength(3)
+  })
+
   it('of no tokens read the prompt and say nothing; a full context ends with "length"', async () => {
     await using engine = await openEngine(inject('tinyModelPath'), { threads: 1, cacheDir, context: 32, speculative })
     const none = await engine.complete({ prompt: 'one two', maxTokens: 0 })
