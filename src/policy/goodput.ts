@@ -62,6 +62,13 @@ const PLAIN_EVERY = 32
 const AFTERWORK = 1.5
 /** Rounds that the mean of tokens per round remembers. */
 const MEMORY = 50
+/**
+ * Nodes asked of the drafter: growing a tree costs time by its nodes, and most are not worth a row. At least so many; twice as
+ * many as long as most of them are chosen; else fewer by this factor, but room for twice the last choice.
+ */
+const LEAST_ASKED = 8
+const MOSTLY = 0.75
+const FEWER = 0.9
 
 /** What is known of the round in work. */
 interface Round {
@@ -100,6 +107,7 @@ class Goodput implements BudgetPolicy {
   #walks: readonly Walk[] = []
   #round: Round | undefined
   #draftedRounds = 0
+  #asked = 2 * LEAST_ASKED
   #tokensPerRound = 1
 
   constructor(options: GoodputOptions, memory: PolicyMemory) {
@@ -111,9 +119,12 @@ class Goodput implements BudgetPolicy {
 
   plan(context: RoundContext): Budget {
     const { depth, width, maxNodes } = this.#options
-    const most = { depth: Math.min(depth, context.room), width, nodes: Math.min(maxNodes, context.room) }
+    const prices = roundPrices(context)
+    const limit = Math.min(maxNodes, context.room)
+    const nodes = prices.candidates(limit).find((count) => count >= this.#asked) ?? limit
+    const most = { depth: Math.min(depth, context.room), width, nodes }
     const drafted = most.nodes > 0 && !this.#mustTimePlain() && this.#gate.open()
-    this.#round = { prices: roundPrices(context), drafted, tree: undefined, levels: 0, choice: PLAIN }
+    this.#round = { prices, drafted, tree: undefined, levels: 0, choice: PLAIN }
     this.#acceptance.refresh()
     return drafted ? most : NO_DRAFT
   }
@@ -140,7 +151,10 @@ class Goodput implements BudgetPolicy {
     this.#round = undefined
     const emitted = emittedTokens(outcome)
     this.#learnAcceptance(round.tree ?? outcome.tree, emitted)
-    if (round.drafted) this.#learnDraftPrice(round, outcome, emitted.length)
+    if (round.drafted) {
+      this.#askNextTime(round.choice.nodes)
+      this.#learnDraftPrice(round, outcome, emitted.length)
+    }
     this.#memory.roundsSincePlain = outcome.tree.size === 1 ? 0 : this.#memory.roundsSincePlain + 1
     this.#tokensPerRound += (emitted.length - this.#tokensPerRound) / MEMORY
   }
@@ -187,6 +201,12 @@ class Goodput implements BudgetPolicy {
       gain += Math.max(0, (probs[node] as number) * child - rowPrice)
     }
     return gain > (rate * (this.#memory.levelMs ?? 0)) / prices.plainMs
+  }
+
+  #askNextTime(chosen: number): void {
+    const asked = this.#asked
+    const next = chosen >= MOSTLY * asked ? 2 * asked : Math.max(2 * chosen, Math.floor(FEWER * asked))
+    this.#asked = Math.min(this.#options.maxNodes, Math.max(LEAST_ASKED, next))
   }
 
   // --- learning ---
