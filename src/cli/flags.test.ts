@@ -101,6 +101,10 @@ describe('readFlags', () => {
   it('takes what was typed and nothing else', () => {
     expect(readFlags({ testMaxNgram: 3, testStrict: false, other: 1 }, flags)).toEqual({ maxNgram: 3, strict: false })
   })
+
+  it('ignores what commander fills in for a "--no-" that nobody typed', () => {
+    expect(readFlags({ testStrict: true }, flags)).toEqual({})
+  })
 })
 
 describe('show', () => {

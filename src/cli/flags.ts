@@ -49,8 +49,19 @@ export function flagsOf(schema: OptionSchema, prefix?: string, skip: readonly st
 
 /** What was typed of a group, as properties of its schema. */
 export function readFlags(typed: Typed, flags: readonly Flag[]): Record<string, unknown> {
-  const given = flags.filter((flag) => typed[flag.attribute] !== undefined)
+  const given = flags.filter((flag) => wasTyped(typed, flag))
   return Object.fromEntries(given.map((flag) => [flag.property, typed[flag.attribute]]))
+}
+
+/** Commander fills in `true` for a `--no-x` that nobody typed; typed, it says false. */
+export function wasTyped(typed: Typed, { attribute, type, defaultValue }: Flag): boolean {
+  const value = typed[attribute]
+  return value !== undefined && !(type === 'boolean' && value === defaultValue)
+}
+
+/** As it is typed: `--max-tokens`; `--no-mmap` where the default is true. */
+export function spellingOf({ name, type, defaultValue }: Flag): string {
+  return type === 'boolean' && defaultValue === true ? `--no-${name}` : `--${name}`
 }
 
 /** A default or value as a user would type it. */
