@@ -52,8 +52,8 @@ const heterospecOptions = z.strictObject({
     .readonly()
     .default([0.3, 0.6, 1])
     .describe('Shares of the nodes that are verified in the three bins of lowest entropy.'),
-  ded: z.boolean().default(true).describe('Draft deeper in low entropy.'),
-  tnp: z.boolean().default(true).describe('Verify fewer nodes in low entropy.'),
+  ded: z.boolean().default(true).describe('Leave out extended drafting: no more levels than EAGLE in any round.'),
+  tnp: z.boolean().default(true).describe('Leave out top-N pruning: as many nodes as EAGLE in every round.'),
   edges: z
     .array(z.number().min(0), 'a list of at most seven rising numbers of at least 0')
     .max(7)
