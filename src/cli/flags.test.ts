@@ -12,6 +12,7 @@ const schema = z.strictObject({
     .array(z.enum(['a', 'b']))
     .min(1)
     .default(['a']),
+  edges: z.array(z.number().min(0), 'a list of numbers of at least 0').max(3).default([]),
   bias: z.record(z.string(), z.number()).default({}),
   spoken: z.number('a share from 0 to 1').max(1, 'a share from 0 to 1').default(1),
 })
@@ -26,6 +27,7 @@ describe('flagsOf', () => {
       'test-strict',
       'test-kind',
       'test-names',
+      'test-edges',
       'test-bias',
       'test-spoken',
     ])
@@ -52,6 +54,8 @@ describe('flagsOf', () => {
   it('parses what was typed', () => {
     expect(flag('maxNgram').parse('16')).toBe(16)
     expect(flag('names').parse('a, b')).toEqual(['a', 'b'])
+    expect(flag('edges').parse('0.5, 2,1e1')).toEqual([0.5, 2, 10])
+    expect(show(flag('edges').defaultValue)).toBe('none')
     expect(flag('bias').parse('7=-1.5', flag('bias').parse('3=2'))).toEqual({ 3: 2, 7: -1.5 })
   })
 
@@ -74,6 +78,11 @@ describe('flagsOf', () => {
     ['share', '0', "expected a number of more than 0 and at most 1 for --test-share, got '0'; see --help"],
     ['kind', 'three', "expected one of one, two for --test-kind, got 'three'; leave it out for the default (one)"],
     [
+      'edges',
+      '1,,2',
+      "expected a list of numbers of at least 0 for --test-edges, got '1,,2'; leave it out for the default (none)",
+    ],
+    [
       'names',
       'a,c',
       "expected a comma-separated list of a, b for --test-names, got 'a,c'; leave it out for the default (a)",
@@ -91,6 +100,10 @@ describe('flagsOf', () => {
 describe('readFlags', () => {
   it('takes what was typed and nothing else', () => {
     expect(readFlags({ testMaxNgram: 3, testStrict: false, other: 1 }, flags)).toEqual({ maxNgram: 3, strict: false })
+  })
+
+  it('ignores what commander fills in for a "--no-" that nobody typed', () => {
+    expect(readFlags({ testStrict: true }, flags)).toEqual({})
   })
 })
 

@@ -13,7 +13,7 @@ export interface Flag {
   readonly attribute: string
   /** The property of the schema that it sets. */
   readonly property: string
-  readonly type: 'integer' | 'number' | 'boolean' | 'choice' | 'text' | 'list' | 'pairs'
+  readonly type: 'integer' | 'number' | 'boolean' | 'choice' | 'text' | 'list' | 'numbers' | 'pairs'
   /** Values of a choice or a list; empty where anything goes. */
   readonly choices: readonly string[]
   /** `a whole number between 1 and 64`, for errors and the options page. */
@@ -49,13 +49,24 @@ export function flagsOf(schema: OptionSchema, prefix?: string, skip: readonly st
 
 /** What was typed of a group, as properties of its schema. */
 export function readFlags(typed: Typed, flags: readonly Flag[]): Record<string, unknown> {
-  const given = flags.filter((flag) => typed[flag.attribute] !== undefined)
+  const given = flags.filter((flag) => wasTyped(typed, flag))
   return Object.fromEntries(given.map((flag) => [flag.property, typed[flag.attribute]]))
+}
+
+/** Commander fills in `true` for a `--no-x` that nobody typed; typed, it says false. */
+export function wasTyped(typed: Typed, { attribute, type, defaultValue }: Flag): boolean {
+  const value = typed[attribute]
+  return value !== undefined && !(type === 'boolean' && value === defaultValue)
+}
+
+/** As it is typed: `--max-tokens`; `--no-mmap` where the default is true. */
+export function spellingOf({ name, type, defaultValue }: Flag): string {
+  return type === 'boolean' && defaultValue === true ? `--no-${name}` : `--${name}`
 }
 
 /** A default or value as a user would type it. */
 export function show(value: unknown): string {
-  if (Array.isArray(value)) return value.map(show).join(',')
+  if (Array.isArray(value)) return value.map(show).join(',') || 'none'
   if (typeof value === 'object' && value !== null) {
     return (
       Object.entries(value)
@@ -131,7 +142,7 @@ function typeOf(core: z.ZodType, name: string): Flag['type'] {
   if (core instanceof z.ZodNumber) return isInteger(core) ? 'integer' : 'number'
   if (core instanceof z.ZodBoolean) return 'boolean'
   if (core instanceof z.ZodString) return 'text'
-  if (core instanceof z.ZodArray) return 'list'
+  if (core instanceof z.ZodArray) return core.element instanceof z.ZodNumber ? 'numbers' : 'list'
   if (core instanceof z.ZodRecord) return 'pairs'
   throw new Error(`internal: the option ${name} has a schema that no flag can express`)
 }
@@ -163,6 +174,8 @@ function expectation(type: Flag['type'], core: z.ZodType, choices: readonly stri
       return `one of ${choices.join(', ')}`
     case 'list':
       return choices.length > 0 ? `a comma-separated list of ${choices.join(', ')}` : 'a comma-separated list'
+    case 'numbers':
+      return 'a comma-separated list of numbers'
     case 'pairs':
       return 'a pair like 42=-1.5 of token id and number'
     case 'text':
@@ -206,6 +219,8 @@ function valueOf(type: Flag['type'], text: string): unknown {
       return text === 'true' ? true : text === 'false' ? false : undefined
     case 'list':
       return text.split(',').map((item) => item.trim())
+    case 'numbers':
+      return text.split(',').map((item) => (item.trim() === '' ? NaN : Number(item)))
     case 'choice':
     case 'text':
     case 'pairs':

@@ -7,7 +7,7 @@ import { Option, type Command } from '@commander-js/extra-typings'
 import * as z from 'zod'
 import { sampleOptions } from '../sample/index.ts'
 import type { EngineOptions, GenerateRequest } from '../engine/index.ts'
-import { flagsOf, readFlags, show, type Flag, type FlagGroup, type Typed } from './flags.ts'
+import { flagsOf, readFlags, show, spellingOf, type Flag, type FlagGroup, type Typed } from './flags.ts'
 import { speculationFlags } from './speculation.ts'
 
 const engineSchema = z.strictObject({
@@ -87,8 +87,8 @@ export function readRequestOptions(typed: Typed): Omit<GenerateRequest, 'prompt'
 
 /** The flag as it is typed, e.g. `--temperature <number>`. */
 export function usageOf(flag: Flag): string {
-  if (flag.type === 'boolean') return flag.defaultValue === true ? `--no-${flag.name}` : `--${flag.name}`
-  return `--${flag.name} <${flag.type === 'pairs' ? 'id=value' : flag.type === 'choice' ? 'name' : flag.type}>`
+  if (flag.type === 'boolean') return spellingOf(flag)
+  return `${spellingOf(flag)} <${flag.type === 'pairs' ? 'id=value' : flag.type === 'choice' ? 'name' : flag.type}>`
 }
 
 // ---------------------------------------------------------------------------------------------------------------

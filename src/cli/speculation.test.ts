@@ -1,4 +1,7 @@
+import { Command } from '@commander-js/extra-typings'
 import { describe, expect, it } from 'vitest'
+import type { Typed } from './flags.ts'
+import { addSharedOptions } from './options.ts'
 import { parseSpeculative, readSpeculation } from './speculation.ts'
 
 describe('readSpeculation', () => {
@@ -29,6 +32,21 @@ describe('readSpeculation', () => {
     expect(readSpeculation(withModel)).toMatchObject({
       drafter: { method: 'combined', sources: ['lookup', 'model'], model: { path: 'small' } },
     })
+  })
+
+  it('knows what was typed from what the parser fills in', () => {
+    const typed = (...args: string[]): Typed => {
+      const command = new Command().exitOverride()
+      addSharedOptions(command)
+      return command.parse(args, { from: 'user' }).opts()
+    }
+    expect(readSpeculation(typed())).toBeUndefined()
+    expect(readSpeculation(typed('--budget', 'fixed'))).toMatchObject({ budget: { policy: 'fixed' } })
+    const ablated = ['--budget', 'heterospec', '--no-heterospec-ded', '--heterospec-edges', '1,2.5,4']
+    expect(readSpeculation(typed(...ablated))).toMatchObject({
+      budget: { policy: 'heterospec', ded: false, edges: [1, 2.5, 4] },
+    })
+    expect(() => readSpeculation(typed('--budget', 'fixed', '--no-heterospec-tnp'))).toThrow('got --no-heterospec-tnp')
   })
 
   it('takes --draft-model as the choice of the model drafter', () => {

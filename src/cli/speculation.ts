@@ -8,7 +8,16 @@ import { drafterOptions } from '../draft/index.ts'
 import { budgetOptions } from '../policy/index.ts'
 import type { SpeculativeOptions } from '../engine/index.ts'
 import { UsageError } from '../util/errors.ts'
-import { flagsOf, readFlags, type Flag, type FlagGroup, type OptionSchema, type Typed } from './flags.ts'
+import {
+  flagsOf,
+  readFlags,
+  spellingOf,
+  wasTyped,
+  type Flag,
+  type FlagGroup,
+  type OptionSchema,
+  type Typed,
+} from './flags.ts'
 
 /** Schemas of the drafting methods by name. */
 const methodSchemas = byName('method', drafterOptions.options)
@@ -132,8 +141,8 @@ function sourcesOf(typed: Typed): readonly string[] {
 }
 
 function notChosen(flags: readonly Flag[], typed: Typed, chosen: string, needed: string): UsageError {
-  const flag = flags.find(({ attribute }) => typed[attribute] !== undefined)
-  const message = `expected options that belong to ${chosen}, got --${flag?.name ?? ''}; add ${needed} or leave it out`
+  const flag = flags.find((candidate) => wasTyped(typed, candidate))
+  const message = `expected options that belong to ${chosen}, got ${flag ? spellingOf(flag) : 'others'}; add ${needed} or leave it out`
   return new UsageError('bad-option', message)
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { GenerateResult } from '../engine/index.ts'
-import { resultDocument, statisticsLine } from './statistics.ts'
+import type { GenerateResult, RoundTrace } from '../engine/index.ts'
+import { explanationLine, resultDocument, statisticsLine } from './statistics.ts'
 
 const result: GenerateResult = {
   text: 'Paris.',
@@ -57,5 +57,19 @@ describe('resultDocument', () => {
     expect(document).not.toContain('\n')
     const parsed = JSON.parse(document) as object
     expect(Object.keys(parsed)).toEqual(['text', 'tokens', 'finishReason', 'seed', 'timings', 'speculation'])
+  })
+})
+
+describe('explanationLine', () => {
+  const trace: RoundTrace = {
+    ...{ round: 7, context: 40, drafted: 21, accepted: 9, emitted: [1], draftMs: 1, targetMs: 2, hostMs: 0 },
+    budget: { depth: 12, width: 10, nodes: 61 },
+    tree: { tokens: [], parents: [], logProbs: [], sources: [], acceptedPath: [] },
+  }
+
+  it('gives the reasons of the policy, and what came of it', () => {
+    const why = { entropy: 1.84, bin: 0, draftPrice: 0.3 }
+    expect(explanationLine({ ...trace, why })).toBe('round 7: entropy 1.84, bin 0, draft price 0.3: 9 of 21 accepted')
+    expect(explanationLine({ ...trace, drafted: 0, accepted: 0 })).toBe('round 7: decoded plainly')
   })
 })

@@ -1,5 +1,5 @@
 /** What a finished answer looks like in numbers: the line for people, the document for scripts. Pure text, no printing. */
-import type { GenerateResult } from '../engine/index.ts'
+import type { GenerateResult, RoundTrace } from '../engine/index.ts'
 
 /** The last line of stderr, e.g. `128 tokens, 61.2 tokens/s, tau 1.84, acceptance 43 % (120 of 280), ...`. */
 export function statisticsLine(result: GenerateResult): string {
@@ -19,6 +19,13 @@ export function statisticsLine(result: GenerateResult): string {
   return `[${interrupted}${parts.join(', ')}]`
 }
 
+/** One round for `--explain`, e.g. `round 7: entropy 1.84, bin 0, levels 12, nodes 21: 9 of 21 accepted`. */
+export function explanationLine({ round, why = {}, accepted, drafted }: RoundTrace): string {
+  const reasons = Object.entries(why).map(([name, value]) => `${spelled(name)} ${value}`)
+  const outcome = drafted === 0 ? 'decoded plainly' : `${accepted} of ${drafted} accepted`
+  return [`round ${round}`, ...(reasons.length > 0 ? [reasons.join(', ')] : []), outcome].join(': ')
+}
+
 /** One line of JSON: `text`, `tokens`, `finishReason`, `seed` (null where chance had no part), `timings`, `speculation`. */
 export function resultDocument(result: GenerateResult): string {
   const { text, tokens, finishReason, seed = null, timings, speculation } = result
@@ -26,6 +33,11 @@ export function resultDocument(result: GenerateResult): string {
 }
 
 // ---------------------------------------------------------------------------------------------------------------
+
+/** `draftPrice` as `draft price`. */
+function spelled(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+}
 
 function decimals(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toFixed(1)

@@ -53,6 +53,7 @@ export async function decodeRound<P extends Proposal>(
     signal: state.signal,
   })
   const { tree } = proposal
+  const why = state.policy.explain?.()
 
   const drafted = clock()
   const [scores] = await target.score([{ sequence: state.sequence, tree }])
@@ -76,5 +77,5 @@ export async function decodeRound<P extends Proposal>(
 
   const path = emittedTokens(outcome)
   const emitted = path.slice(0, state.append(path, verdict))
-  return traceRound({ round: context.round, budget, outcome, emitted, hostMs: clock() - scored })
+  return traceRound({ round: context.round, budget, why, outcome, emitted, hostMs: clock() - scored })
 }

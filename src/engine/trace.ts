@@ -1,17 +1,18 @@
 /** What happened, as plain JSON: traces of rounds and their sums. One source of truth for metrics, benchmarks and pictures. */
-import type { Budget } from '../policy/index.ts'
+import type { Budget, Explanation } from '../policy/index.ts'
 import type { RoundOutcome, TokenId } from '../tree/index.ts'
 import type { RoundTrace, SpeculationSummary } from './types.ts'
 
 export interface RoundFacts {
   readonly round: number
   readonly budget: Budget
+  readonly why?: Explanation | undefined
   readonly outcome: RoundOutcome
   readonly emitted: readonly TokenId[]
   readonly hostMs: number
 }
 
-export function traceRound({ round, budget, outcome, emitted, hostMs }: RoundFacts): RoundTrace {
+export function traceRound({ round, budget, why, outcome, emitted, hostMs }: RoundFacts): RoundTrace {
   const { tree } = outcome
   // What was accepted after a token that ended the answer was never said, and does not count.
   const accepted = outcome.accepted.slice(0, emitted.length)
@@ -19,6 +20,7 @@ export function traceRound({ round, budget, outcome, emitted, hostMs }: RoundFac
     round,
     context: outcome.context,
     budget,
+    ...(why && { why }),
     drafted: tree.size - 1,
     accepted: accepted.length,
     emitted,

@@ -4,7 +4,7 @@ import type { ChatMessage, ChatTemplate, EarlyStart, Tokenizer } from '../text/i
 import type { SampleOptions } from '../sample/index.ts'
 import type { NodeId, TokenId } from '../tree/index.ts'
 import type { Drafter } from '../draft/index.ts'
-import type { Budget, DraftPrice } from '../policy/index.ts'
+import type { Budget, DraftPrice, Explanation } from '../policy/index.ts'
 import type { SpeculativeOptions } from './options.ts'
 
 export type FinishReason = 'stop' | 'length' | 'aborted'
@@ -35,6 +35,8 @@ export interface RoundTrace {
   /** Tokens in the target's cache before the round. */
   readonly context: number
   readonly budget: Budget
+  /** The policy's reasons, where it tells them. */
+  readonly why?: Explanation
   /** Draft nodes that were verified. */
   readonly drafted: number
   readonly accepted: number

@@ -21,7 +21,15 @@ import { DraftGate } from './draft-gate.ts'
 import { meanTime } from './memory.ts'
 import { NO_DRAFT } from './off.ts'
 import { roundPrices, type RoundPrices } from './prices.ts'
-import type { Budget, BudgetPolicy, LevelReport, PolicyMemory, PolicyModule, RoundContext } from './types.ts'
+import type {
+  Budget,
+  BudgetPolicy,
+  Explanation,
+  LevelReport,
+  PolicyMemory,
+  PolicyModule,
+  RoundContext,
+} from './types.ts'
 
 const goodputOptions = z.strictObject({
   policy: z.literal('goodput'),
@@ -159,6 +167,21 @@ class Goodput implements BudgetPolicy {
     this.#tokensPerRound += (emitted.length - this.#tokensPerRound) / MEMORY
   }
 
+  explain(): Explanation | undefined {
+    if (this.#round === undefined) return undefined
+    const { prices, drafted, levels, choice } = this.#round
+    if (!drafted) return { nodes: 0, reason: this.#mustTimePlain() ? 'a plain pass is timed' : 'drafts do not pay' }
+    return {
+      nodes: choice.nodes,
+      levels,
+      // What the round was expected to bring and to take, in tokens and plain passes.
+      tokens: rounded(choice.tokens),
+      price: rounded(choice.price),
+      draftPrice: rounded(this.#draftPrice(this.#round)),
+      plainMs: rounded(prices.plainMs),
+    }
+  }
+
   // --- decisions ---
 
   #mustTimePlain(): boolean {
@@ -233,6 +256,10 @@ class Goodput implements BudgetPolicy {
     const real = emitted - Math.min(verifyMs / plainMs, 2 * price) - spent
     this.#gate.report((promised + real) / 2, typical)
   }
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 1e3) / 1e3
 }
 
 /** Mean chance of the best child of a node that has children, each node weighted by its own chance; 0 for a bare root. */

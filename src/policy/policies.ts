@@ -4,11 +4,12 @@ import { UsageError } from '../util/errors.ts'
 import { eagle } from './eagle.ts'
 import { fixed } from './fixed.ts'
 import { goodput } from './goodput.ts'
+import { heterospec } from './heterospec/policy.ts'
 import { createPolicyMemory } from './memory.ts'
 import { off } from './off.ts'
 import type { BudgetPolicy, PolicyMemory, PolicyModule } from './types.ts'
 
-export const policies = { off, fixed, eagle, goodput } satisfies Record<string, PolicyModule>
+export const policies = { off, fixed, eagle, heterospec, goodput } satisfies Record<string, PolicyModule>
 
 export type PolicyName = keyof typeof policies
 
@@ -17,6 +18,7 @@ export const budgetOptions = z.discriminatedUnion('policy', [
   off.options,
   fixed.options,
   eagle.options,
+  heterospec.options,
   goodput.options,
 ])
 

@@ -3,7 +3,7 @@
  * Its decisions then depend on the text alone, so that the same request makes the same rounds whenever it is repeated.
  * For experiments; in daily use a policy should know when the machine is slower than its list.
  */
-import type { Budget, BudgetPolicy, CostModel, LevelReport, RoundContext } from './types.ts'
+import type { Budget, BudgetPolicy, CostModel, Explanation, LevelReport, RoundContext } from './types.ts'
 import type { RoundOutcome } from '../tree/index.ts'
 
 /** What drafting costs, in milliseconds. */
@@ -64,6 +64,10 @@ class PricedPolicy implements BudgetPolicy {
       verifyMs: this.#cost.targetMs(tree.size, context),
       draftMs: this.#drafted ? this.#draftMs() : 0,
     })
+  }
+
+  explain(): Explanation | undefined {
+    return this.#policy.explain?.()
   }
 
   #draftMs(): number {

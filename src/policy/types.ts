@@ -61,12 +61,31 @@ export interface BudgetPolicy {
   revise(level: LevelReport, budget: Budget): Budget
   /** After the round: learn from what was accepted. */
   observe(outcome: RoundOutcome): void
+  /** Why this round's tree is as it is, for traces and people; asked before the tree is scored. Undefined: nothing to tell. */
+  explain?(): Explanation | undefined
 }
+
+/** Reasons by name: short names, numbers as a person would read them. Plain JSON. */
+export type Explanation = Readonly<Record<string, number | string>>
 
 /** How often drafts of one kind came true, per knot of the drafter's own estimate. Older rounds count less. */
 export interface AcceptanceCounts {
   readonly judged: number[]
   readonly accepted: number[]
+}
+
+/** What `heterospec` has learned about entropies of one kind of tree. */
+export interface BinMemory {
+  /** The tree and the loss, as text. */
+  readonly tree: string
+  /** The newest judged rounds, oldest first; `BinSample` of `heterospec/samples.ts`. */
+  readonly samples: { readonly entropy: number; readonly rank: number; readonly fullyAccepted: boolean }[]
+  /** Rounds judged since the last fit. */
+  sinceFit: number
+  /** Rising; empty while the prior holds. */
+  edges: number[]
+  /** Which rounds the edges were fitted on. */
+  basis: string
 }
 
 /**
@@ -81,6 +100,8 @@ export interface PolicyMemory {
   levelMs: number | null
   /** Rounds since a plain pass was last timed. */
   roundsSincePlain: number
+  /** Entropy bins; null until `heterospec` has used the memory. */
+  bins: BinMemory | null
 }
 
 /** One file of `policy`: options, paper, constructor. */

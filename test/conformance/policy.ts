@@ -5,7 +5,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createCostModel, createPolicyMemory } from '../../src/policy/index.ts'
-import type { Budget, BudgetPolicy, CostSample, LevelReport, PolicyMemory } from '../../src/policy/index.ts'
+import type {
+  Budget,
+  BudgetPolicy,
+  CostSample,
+  Explanation,
+  LevelReport,
+  PolicyMemory,
+} from '../../src/policy/index.ts'
 import { createTree, pruneTree, type NodeId, type RoundOutcome, type TokenTree } from '../../src/tree/index.ts'
 
 /** One random round. Numbers in [0, 1) choose what is left open. */
@@ -90,6 +97,27 @@ export function testPolicy(name: string, create: (memory: PolicyMemory) => Budge
       )
     })
 
+    it('decides a round, and tells why, before the target has said anything about it', () => {
+      fc.assert(
+        fc.property(world, fc.nat(24), fraction, ([prices, scripts], at, accept) => {
+          // The same rounds, except that the target says something else from one of them on.
+          const poisoned = scripts.map((drawn, round) => (round < at ? drawn : { ...drawn, accept }))
+          const decisions = (rounds: Script[]) =>
+            playWorld(create(createPolicyMemory()), [prices, rounds])
+              .slice(0, at + 1)
+              .map(({ plan, revisions, why }) => [plan, revisions.map((r) => r.budget), why])
+          expect(decisions(poisoned)).toEqual(decisions(scripts))
+        }),
+        { numRuns: 40 },
+      )
+    })
+
+    it('explains itself in plain JSON, if at all', () => {
+      checkRounds(create, ({ why }) => {
+        if (why !== undefined) expect(JSON.parse(JSON.stringify(why))).toEqual(why)
+      })
+    })
+
     it('bears rounds without a draft, without a revision and without room', () => {
       const policy = create(createPolicyMemory())
       const cost = createCostModel()
@@ -122,10 +150,12 @@ export function testPolicy(name: string, create: (memory: PolicyMemory) => Budge
 interface Played {
   readonly room: number
   readonly plan: Budget
+  readonly why: Explanation | undefined
   readonly revisions: readonly { readonly level: LevelReport; readonly before: number[]; readonly budget: Budget }[]
 }
 
-const noProbs = (): Float32Array => new Float32Array(0)
+const none = new Float32Array(0)
+const noProbs = (): Float32Array => none
 
 function checkRounds(create: (memory: PolicyMemory) => BudgetPolicy, check: (round: Played) => void): void {
   fc.assert(
@@ -140,6 +170,7 @@ function playWorld(policy: BudgetPolicy, [prices, scripts]: [CostSample[], Scrip
     const { room, context, batch } = drawn
     const plan = policy.plan({ round, room, context, batch, cost })
     const { tree, revisions } = plan.nodes > 0 ? draft(policy, plan, drawn) : { tree: createTree(0), revisions: [] }
+    const why = policy.explain?.()
     const scored = pruneTree(tree, revisions.at(-1)?.budget.nodes ?? plan.nodes).tree
     const outcome = {
       tree: scored,
@@ -150,7 +181,7 @@ function playWorld(policy: BudgetPolicy, [prices, scripts]: [CostSample[], Scrip
     }
     cost.observe(scored.size, context, drawn.verifyMs)
     policy.observe(outcome)
-    return { room, plan, revisions }
+    return { room, plan, why, revisions }
   })
 }
 
@@ -172,7 +203,8 @@ function draft(
   const deepest = Math.max(...whole.depths)
   for (let depth = 1; byLevel && depth < Math.min(deepest, budget.depth); depth++) {
     tree = whole.keep(nodesWhere(whole, (node) => whole.depths[node]! <= depth))
-    report({ tree, depth, frontier: nodesWhere(tree, (node) => tree.depths[node] === depth), topProbs: noProbs })
+    const frontier = nodesWhere(tree, (node) => tree.depths[node] === depth)
+    report({ tree, depth, frontier, topProbs: (node) => (tree.depths[node]! < depth ? probsBelow(whole, node) : none) })
   }
   tree = whole.keep(nodesWhere(whole, (node) => whole.depths[node]! <= budget.depth))
   report({ tree, depth: Math.max(...tree.depths), frontier: [], topProbs: noProbs })
@@ -187,6 +219,13 @@ function randomTree(plan: Budget, nodes: Script['nodes']): TokenTree {
       tree.add(parent, token, Math.log(prob + 0.001))
   }
   return tree
+}
+
+/** What the drafter of a random tree believes to come after a node, best first. */
+function probsBelow(tree: TokenTree, node: NodeId): Float32Array {
+  return Float32Array.from(tree.children(node), (child) => Math.exp(tree.logProbs[child]!))
+    .sort()
+    .reverse()
 }
 
 function nodesWhere(tree: TokenTree, wanted: (node: NodeId) => boolean): NodeId[] {

@@ -201,6 +201,37 @@ describe('run', () => {
     for (const { tree } of rounds) expect(tree.tokens).toHaveLength(tree.parents.length)
   })
 
+  it('says with --explain, and writes with --trace, why each round was drafted so', async () => {
+    const file = join(folder, 'why.jsonl')
+    const budget = ['--speculative', 'lookup', '--budget', 'heterospec', '--heterospec-total-tokens', '6']
+    const flags = ['--explain', '--trace', file, '--max-tokens', '16', '--quiet']
+    const ended = await cli([
+      'run',
+      '--model',
+      model,
+      ...budget,
+      ...flags,
+      'Count: one two three one two three one two',
+    ])
+    expect(ended.code).toBe(0)
+    const rounds = readFileSync(file, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { drafted: number; why?: Record<string, unknown> })
+    const lines = ended.stderr.trimEnd().split('\n')
+    expect(lines).toHaveLength(rounds.length)
+    expect(rounds.some(({ drafted }) => drafted > 0)).toBe(true)
+    rounds.forEach(({ drafted, why }, round) => {
+      // A copied text comes without probabilities: the tree is EAGLE's.
+      const reason = drafted > 0 ? `bin unknown, levels ${String(why?.['levels'])}, nodes` : 'decoded plainly'
+      expect(lines[round]).toContain(`round ${round}: ${reason}`)
+    })
+    const wrong = await cli(['run', '--model', model, '--budget', 'heterospec', '--heterospec-edges', '3,1', 'Hi'])
+    expect(wrong).toMatchObject({ code: 2, stdout: '' })
+    const expected = 'expected a list of at most seven rising numbers of at least 0'
+    expect(wrong.stderr).toContain(`${expected} for --heterospec-edges, got '3,1'`)
+  })
+
   it('colours drafted tokens when told to, and says why not', async () => {
     const flags = [...answer, '--highlight', '--max-tokens', '32', 'Repeat: one two three one two three one two three']
     const forced = await cli(flags, { env: { ...env, FORCE_COLOR: '1' } })

@@ -50,6 +50,9 @@ describe('the text is that of plain decoding', () => {
       { policy: 'eagle' },
       { policy: 'fixed', width: 1, depth: 5, nodes: 5 },
       { policy: 'goodput' },
+      { policy: 'heterospec' },
+      // Entropies of random heads, so that rounds fall into every bin.
+      { policy: 'heterospec', topK: 4, depth: 2, totalTokens: 14, edges: [2.3, 2.8, 3.3] },
     ] as const)(`${name}, %j`, async (budget) => {
       const drafter = { method: 'eagle3', path: await tinyHeadFile(head) } as const
       await using engine = await open(await tinyFile(target))

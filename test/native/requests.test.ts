@@ -141,4 +141,21 @@ describe('a draft model', () => {
     expect([...result.tokens]).toEqual(alone[0])
     expect(result.speculation.tau).toBeGreaterThan(4)
   })
+
+  it('is drafted deeper with, and verified narrower, where it is sure, and the text stays the same', async () => {
+    await using engine = await open(1)
+    const drafter = { method: 'model', path: inject('tinyModelPath'), maxDepth: 12 } as const
+    const trees = { topK: 4, depth: 2, totalTokens: 12 }
+    for (const [index, request] of requests.entries()) {
+      const tau: number[] = []
+      // Every round an easy one, none, and what is learned.
+      for (const edges of [[999], [0], []]) {
+        const speculative = { drafter, budget: { policy: 'heterospec', ...trees, alpha: 4, gammas: [1, 1, 1], edges } } as const
+        const result = await engine.complete({ ...(request), speculative })
+        expect([...result.tokens]).toEqual(alone[index])
+        tau.push(result.speculation.tau)
+      }
+      expect(tau[0]).toBeGreaterThan(tau[1]!)
+    }
+  })
 })

@@ -64,7 +64,7 @@ describe('a recording', () => {
     expect(answers.some(({ places }) => places.some((place) => place.tree.tokens.length > 20))).toBe(true)
   })
 
-  it('of a draft model foretells the rounds of fixed budgets of the recorded width exactly', async () => {
+  it('of a draft model foretells the rounds of budgets that ask no clock, at the recorded width, exactly', async () => {
     const drafter = { method: 'model', path: draftModel } as const
     const recording = await record(drafter)
     expect(recording.answers[0]?.places[0]?.levels?.length).toBeGreaterThan(2)
@@ -74,6 +74,11 @@ describe('a recording', () => {
       { nodes: 20, depth: 4, width: 4 },
       { nodes: 1, depth: 1, width: 4 },
     ].map((budget): NamedBudget => ({ name: JSON.stringify(budget), options: { policy: 'fixed', ...budget } }))
+    // Its decisions depend on the recorded probabilities.
+    const tree = { topK: 4, depth: 3, totalTokens: 12 }
+    for (const edges of [[3.5, 4, 4.5], [4.6]]) {
+      budgets.push({ name: `heterospec ${edges.join(' ')}`, options: { policy: 'heterospec', ...tree, edges } })
+    }
     const machine = measuredMachine('here', recording.prices, 'model')
     const simulated = simulateBudgets({ recording, machine, batch: 1 }, budgets)
     let accepted = 0

@@ -98,15 +98,18 @@ function draftLevels(world: World, revise: Revise, position: number, plan: Budge
   const tree = createTree(0)
   let budget = plan
   let frontier: readonly NodeId[] = [0]
+  const told = new Map<NodeId, Float32Array>()
+  const topProbs = (node: NodeId): Float32Array => told.get(node) ?? noProbs()
   for (let depth = 1; depth <= budget.depth && budget.nodes > 0; depth++) {
     const first = tree.size
     for (const parent of frontier) {
+      told.set(parent, Float32Array.from(situationAt(world, position + depth - 1).beliefs))
       for (const { token, logProb } of candidatesBelow(world, tree, parent, position, budget))
         tree.add(parent, token, logProb)
     }
     const fresh = Array.from({ length: tree.size - first }, (_, i) => first + i)
     frontier = fresh.sort((a, b) => tree.pathLogProb(b) - tree.pathLogProb(a)).slice(0, budget.width)
-    budget = revise({ tree, depth, frontier, topProbs: noProbs }, budget)
+    budget = revise({ tree, depth, frontier, topProbs }, budget)
   }
   const depth = Math.max(...tree.depths)
   revise({ tree, depth, frontier: [], topProbs: noProbs }, budget)

@@ -118,8 +118,18 @@ class Revealed {
       tree: this.tree,
       depth: depth + 1,
       frontier: best.slice(0, width).sort((a, b) => a - b),
-      topProbs: (node) => Float32Array.from(probs.get(node) ?? []),
+      topProbs: (node) => {
+        const told = probs.get(node) ?? []
+        return told.length > 0 ? Float32Array.from(told) : this.#childProbs(node)
+      },
     }
+  }
+
+  /** What the draft said after a node that has been expanded: the recorded children, as many as the recording is wide. */
+  #childProbs(node: NodeId): Float32Array {
+    if (this.tree.children(node).length === 0) return noProbs
+    const children = this.#children.get(defined(this.#recorded.get(node))) ?? []
+    return Float32Array.from(children, (child) => Math.exp(defined(this.#place.tree.logProbs[child])))
   }
 }
 

@@ -3,7 +3,7 @@
  * a pipe gets the text and nothing but the text (or, with `--json`, one document).
  */
 import type { Command } from '@commander-js/extra-typings'
-import type { Engine, GenerateEvent, GenerateRequest, GenerateResult } from '../../engine/index.ts'
+import type { Engine, GenerateEvent, GenerateRequest, GenerateResult, RoundTrace } from '../../engine/index.ts'
 import type { EarlyStart } from '../../text/index.ts'
 import { UsageError } from '../../util/errors.ts'
 import type { Typed } from '../flags.ts'
@@ -14,7 +14,7 @@ import { addSharedOptions, readRequestOptions } from '../options.ts'
 import { createProgress } from '../progress.ts'
 import { readPrompt } from '../prompt.ts'
 import { readSpeculation } from '../speculation.ts'
-import { resultDocument, statisticsLine } from '../statistics.ts'
+import { explanationLine, resultDocument, statisticsLine } from '../statistics.ts'
 import { openLines } from '../trace.ts'
 
 /** Adds argument, options and action. */
@@ -25,6 +25,7 @@ export function define(command: Command, early?: EarlyStart): void {
     .option('--raw', 'continue the prompt as it is, without the chat template')
     .option('--highlight', 'colour drafted and accepted tokens (FORCE_COLOR=1 colours pipes too)')
     .option('--trace <file>', 'write one line of JSON per round')
+    .option('--explain', 'say after each round why so much was drafted, on standard error')
     .option('--json', 'print one JSON document as the last line instead of the text')
     .option('-q, --quiet', 'no progress, no statistics')
   addSharedOptions(command)
@@ -48,6 +49,7 @@ interface OwnOptions {
   readonly raw?: true | undefined
   readonly highlight?: true | undefined
   readonly trace?: string | undefined
+  readonly explain?: true | undefined
   readonly json?: true | undefined
   readonly quiet?: true | undefined
 }
@@ -76,8 +78,10 @@ async function run(argument: string | undefined, options: OwnOptions, early: Ear
     for await (const event of engine.generate(request)) {
       reading.stop()
       if (event.type === 'text') write(event)
-      else if (event.type === 'round') trace?.write(event.trace)
-      else result = event
+      else if (event.type === 'round') {
+        trace?.write(event.trace)
+        if (options.explain) explain(event.trace, options)
+      } else result = event
     }
   } finally {
     reading.stop()
@@ -122,6 +126,12 @@ function writerFor(engine: Engine, options: OwnOptions): (event: TextEvent) => v
   const painter = openPainter(engine.tokenizer)
   console.error(legend)
   return ({ text, tokens, origins }) => void process.stdout.write(painter.paint(text, tokens, origins))
+}
+
+/** On a terminal the answer's unfinished line stands in the way. */
+function explain(trace: RoundTrace, options: OwnOptions): void {
+  const gap = process.stdout.isTTY && !options.json ? '\n' : ''
+  process.stderr.write(`${gap}${explanationLine(trace)}\n`)
 }
 
 /** An interruption by a closed output is silent: nobody is there to read. */
