@@ -1,0 +1,2 @@
+export type * from './types.ts'
+export { headTypes, writeHead, type HeadType } from './head-file.ts'
