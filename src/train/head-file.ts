@@ -6,7 +6,7 @@ import { quantType, writeGguf, type GgufModel, type MetadataValue, type TensorTo
 import { eagle3Layout } from '../model/index.ts'
 import { quantizeRows, TYPE } from '../tensor/index.ts'
 import { defined } from '../util/assert.ts'
-import { UsageError } from '../util/errors.ts'
+import { HeterospecError, UsageError } from '../util/errors.ts'
 import type { HeadContents } from './types.ts'
 
 /** How the matrices of a head may be stored; vectors are always float32. */
@@ -16,7 +16,7 @@ export type HeadType = (typeof headTypes)[number]
 /**
  * Writes the head for `target` to `path`: beside its place first, then renamed over it. A matrix whose rows are no whole
  * blocks of `type` is stored as F16. Throws `bad-option` for tensors that are missing, too many, of another size or no
- * numbers, and for draft ids that the target does not have.
+ * numbers, and for draft ids that the target does not have; `output-failed` when the file cannot be written.
  */
 export async function writeHead(
   path: string,
@@ -27,7 +27,13 @@ export async function writeHead(
   const vocabSize = vocabularySize(target)
   checkDraftIds(contents, vocabSize)
   const tensors = tensorsOf(contents, vocabSize, type)
-  await writeGguf(path, { metadata: metadataOf(contents, target, vocabSize), tensors })
+  try {
+    await writeGguf(path, { metadata: metadataOf(contents, target, vocabSize), tensors })
+  } catch (error) {
+    if (error instanceof HeterospecError || !(error instanceof Error)) throw error
+    const message = `expected to write ${path}, got "${error.message}"; choose another place`
+    throw new UsageError('output-failed', message, { cause: error })
+  }
 }
 
 // ---------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 /** `heterospec head import`: a published EAGLE-3 head becomes a GGUF file for its target. */
 import { existsSync } from 'node:fs'
-import { basename, resolve } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 import type { Command } from '@commander-js/extra-typings'
 import * as z from 'zod'
 import { loadGguf } from '../../gguf/index.ts'
@@ -52,6 +52,12 @@ async function run(source: string, typed: Typed): Promise<void> {
   if (out === undefined) throw required('--out', 'the file to write')
   if (!force && existsSync(out)) {
     throw new UsageError('bad-option', `expected no file at ${out}, got one; add --force to replace it`)
+  }
+  if (!existsSync(dirname(resolve(out)))) {
+    throw new UsageError(
+      'bad-option',
+      `expected a folder for ${out}, got none at ${dirname(resolve(out))}; make it first`,
+    )
   }
   using interrupt = listenForInterrupt()
   const { signal } = interrupt
