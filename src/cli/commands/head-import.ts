@@ -6,7 +6,7 @@ import * as z from 'zod'
 import { loadGguf } from '../../gguf/index.ts'
 import { pullFolder } from '../../store/index.ts'
 import { chooseHeadFiles, findHead, headTypes, importHead, writeHead, type ImportedHead } from '../../train/index.ts'
-import { UsageError, throwIfAborted } from '../../util/errors.ts'
+import { UsageError } from '../../util/errors.ts'
 import { flagsOf, readFlags, type FlagGroup, type Typed } from '../flags.ts'
 import { formatBytes } from '../format.ts'
 import { listenForInterrupt } from '../interrupt.ts'
@@ -62,7 +62,10 @@ async function run(source: string, typed: Typed): Promise<void> {
   using interrupt = listenForInterrupt()
   const { signal } = interrupt
   const found = await findHead(await locate(source, signal, quiet))
-  const model = loadGguf((await locateModel({ model: target }, { signal, quiet })).path)
+  const { path } = await locateModel({ model: target }, { signal, quiet })
+  if (resolve(out) === path)
+    throw new UsageError('bad-option', `expected a file of its own for --out, got the target's; choose another name`)
+  const model = loadGguf(path)
   const progress = quiet ? undefined : createProgress('reading weights', 'bytes')
   let head: ImportedHead
   try {
@@ -71,8 +74,7 @@ async function run(source: string, typed: Typed): Promise<void> {
   } finally {
     progress?.stop()
   }
-  throwIfAborted(signal)
-  await writeHead(out, head.contents, model, type)
+  await writeHead(out, head.contents, model, type, signal)
   if (!quiet) console.error(describe(head, loadGguf(out).tensorBytes))
   console.log(resolve(out))
 }
