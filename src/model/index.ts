@@ -1,4 +1,5 @@
 export type * from './types.ts'
+export { eagle3Layout, type Eagle3Sizes } from './eagle3-config.ts'
 export { loadDraftHead, type LoadHeadOptions } from './eagle3-load.ts'
 export { loadModel, type KvType, type LoadModelOptions } from './load.ts'
 export type { GraphModel } from './graph-model.ts'
