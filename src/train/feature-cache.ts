@@ -45,7 +45,9 @@ export class FeatureCache {
   constructor(texts: readonly TrainingText[], reader: FeatureReader, options: FeatureCacheOptions) {
     this.#texts = texts
     this.#reader = reader
-    this.#key = createHash('sha256').update(JSON.stringify([FORMAT, ...options.identity])).digest()
+    this.#key = createHash('sha256')
+      .update(JSON.stringify([FORMAT, ...options.identity]))
+      .digest()
     this.#parent = options.folder
     this.#folder = join(options.folder, this.#key.toString('hex').slice(0, 24))
     this.#limit = options.limitBytes
@@ -112,7 +114,10 @@ export class FeatureCache {
     const room = Math.min(this.#limit, own + Math.max(0, bavail * bsize - RESERVE))
     let bytes = 0
     const count = this.#shards.findIndex((shard) => (bytes += shard.bytes) > room)
-    const wanted = Math.min(room, this.#shards.reduce((sum, shard) => sum + shard.bytes, 0))
+    const wanted = Math.min(
+      room,
+      this.#shards.reduce((sum, shard) => sum + shard.bytes, 0),
+    )
     await dropOld(this.#parent, this.#folder, this.#limit - wanted)
     return count < 0 ? this.#shards.length : count
   }
@@ -169,7 +174,9 @@ export class FeatureCache {
     const bytes = await readPart(this.#path(place), start, rows * rowBytes, shard.bytes)
     if (!bytes) return undefined // another run made room for its own
     const numbers = new Uint16Array(bytes.buffer, bytes.byteOffset, rows * this.#reader.columns)
-    const best = new Int32Array(bytes.buffer.slice(bytes.byteOffset + numbers.byteLength, bytes.byteOffset + bytes.length))
+    const best = new Int32Array(
+      bytes.buffer.slice(bytes.byteOffset + numbers.byteLength, bytes.byteOffset + bytes.length),
+    )
     return { rows, numbers, best }
   }
 }
@@ -230,7 +237,13 @@ async function sizesIn(folder: string): Promise<{ readonly path: string; readonl
   const names = await readdir(folder).catch(() => [])
   const sizes = names.map(async (name) => {
     const path = join(folder, name)
-    return { path, bytes: await stat(path).then(({ size }) => size, () => 0) }
+    return {
+      path,
+      bytes: await stat(path).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    }
   })
   return Promise.all(sizes)
 }
@@ -243,7 +256,10 @@ async function dropOld(parent: string, own: string, limit: number): Promise<void
       .map((name) => join(parent, name))
       .filter((path) => path !== own)
       .map(async (path) => {
-        const used = await stat(path).then(({ mtimeMs }) => mtimeMs, () => 0)
+        const used = await stat(path).then(
+          ({ mtimeMs }) => mtimeMs,
+          () => 0,
+        )
         return { path, used, bytes: (await sizesIn(path)).reduce((sum, { bytes }) => sum + bytes, 0) }
       }),
   )

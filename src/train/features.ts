@@ -5,6 +5,7 @@
  */
 import { defined } from '../util/assert.ts'
 import { throwIfAborted } from '../util/errors.ts'
+import { argMax } from '../util/math.ts'
 import type { Sequence, TargetModel } from '../model/index.ts'
 import { chainTree, type Scores, type TokenId } from '../tree/index.ts'
 import { encodeHalf } from './half.ts'
@@ -31,8 +32,8 @@ export interface ReadOptions {
   readonly onRows?: ((rows: number) => void) | undefined
 }
 
-/** Rows of one pass. Larger ones are no faster; their logits take `rows * vocabulary * 4` bytes. */
-export const PASS_ROWS = 256
+/** Rows of one pass: larger ones were no faster, and logits take `rows * vocabulary * 4` bytes. */
+export const PASS_ROWS = 128
 /** Texts in one pass; the cache of keys and values must have room for them. */
 const MOST_TEXTS = 8
 
@@ -51,13 +52,11 @@ export function createFeatureReader(model: TargetModel, taps: readonly number[],
   return {
     columns,
     async read(texts, { signal, onRows } = {}) {
-      const results = texts.map(
-        ({ length }): TextFeatures => ({
-          rows: length,
-          numbers: new Uint16Array(length * columns),
-          best: new Int32Array(length),
-        }),
-      )
+      const results = texts.map(({ length }): TextFeatures => ({
+        rows: length,
+        numbers: new Uint16Array(length * columns),
+        best: new Int32Array(length),
+      }))
       const queue = new TextQueue(model, texts, [...taps, layerCount])
       try {
         for (let parts = queue.next(passRows); parts.length > 0; parts = queue.next(passRows)) {
@@ -120,7 +119,7 @@ class TextQueue {
 
   next(rows: number): Part[] {
     const parts: Part[] = []
-    for (let room = rows; room > 0 && parts.length < MOST_TEXTS; ) {
+    for (let room = rows; room > 0 && parts.length < MOST_TEXTS;) {
       const work = this.#unfinished ?? this.#start()
       this.#unfinished = undefined
       if (!work) break
@@ -159,6 +158,6 @@ class TextQueue {
 function keep(scores: Scores, first: number, count: number, into: TextFeatures, columns: number): void {
   for (let node = 0; node < count; node++) {
     encodeHalf(scores.features(node), into.numbers, (first + node) * columns)
-    into.best[first + node] = scores.top(node, 1).ids[0] as number
+    into.best[first + node] = scores.top?.(node, 1).ids[0] ?? argMax(scores.logits(node))
   }
 }

@@ -9,8 +9,7 @@ export function encodeHalf(values: Float32Array, into: Uint16Array, at: number):
     const size = word & 0x7fffffff
     if (size > 0x7f800000) into[at + i] = sign | NOT_A_NUMBER
     else if (size >= TOO_LARGE) into[at + i] = sign | LARGEST
-    else if (size >= SMALLEST_NORMAL)
-      into[at + i] = sign | ((size - 0x38000000 + 0xfff + ((size >>> 13) & 1)) >>> 13)
+    else if (size >= SMALLEST_NORMAL) into[at + i] = sign | ((size - 0x38000000 + 0xfff + ((size >>> 13) & 1)) >>> 13)
     else into[at + i] = sign | roundToEven(Math.abs(values[i] as number) * 2 ** 24)
   }
 }

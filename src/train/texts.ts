@@ -36,7 +36,8 @@ export function trimText(text: TrainingText, most: number): TrainingText {
 /** Identifies texts and their order. */
 export function hashTexts(texts: readonly TrainingText[]): string {
   const hash = createHash('sha256')
-  for (const { tokens, answers } of texts) hash.update(Int32Array.of(tokens.length, answers.length, ...answers.flat())).update(Int32Array.from(tokens))
+  for (const { tokens, answers } of texts)
+    hash.update(Int32Array.of(tokens.length, answers.length, ...answers.flat())).update(Int32Array.from(tokens))
   return hash.digest('hex').slice(0, 32)
 }
 

@@ -5,8 +5,7 @@ import type { TrainingText } from './types.ts'
 /** How often every token stands in answers: [vocabSize]. Tokens outside the vocabulary are not counted. */
 export function countAnswerTokens(texts: Iterable<TrainingText>, vocabSize: number): Float64Array {
   const counts = new Float64Array(vocabSize)
-  for (const { tokens, answers } of texts)
-    for (const [from, to] of answers) countTokens(tokens.slice(from, to), counts)
+  for (const { tokens, answers } of texts) for (const [from, to] of answers) countTokens(tokens.slice(from, to), counts)
   return counts
 }
 
