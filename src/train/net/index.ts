@@ -1,0 +1,1 @@
+export { createHeadTrainer, type HeadTrainerOptions, type NetTrainer } from './trainer.ts'
