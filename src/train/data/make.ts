@@ -32,6 +32,8 @@ export interface DataProgress {
   readonly total: number
   /** Tokens generated per second of this run, user turns included. */
   readonly tokensPerSecond: number
+  /** By the pace of this run; undefined before its first text. */
+  readonly millisecondsLeft: number | undefined
 }
 
 /** What a run did. */
@@ -71,6 +73,7 @@ export async function makeData(
   using file = openDataFile(options.out, header)
   const { totals } = file
   const resumed = totals.texts
+  const before = totals.answerTokens
   const started = performance.now()
   let generated = 0
   let conversation = 0
@@ -88,8 +91,7 @@ export async function makeData(
     onPass: (drawn: number) => {
       generated += drawn
       underWay += drawn
-      const tokensPerSecond = generated / ((performance.now() - started) / 1000)
-      options.onProgress?.({ done: totals.answerTokens, total: options.tokens, tokensPerSecond })
+      options.onProgress?.(paceOf(totals.answerTokens, before, options.tokens, generated, performance.now() - started))
     },
   }
   throwIfAborted(options.signal)
@@ -98,4 +100,14 @@ export async function makeData(
     file.add('dropped' in result ? { conversation: start.conversation, ...result, generated: own } : result)
   }
   return { totals, generated, milliseconds: performance.now() - started, resumed }
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+function paceOf(done: number, before: number, total: number, generated: number, milliseconds: number): DataProgress {
+  const own = done - before
+  return {
+    ...{ done, total, tokensPerSecond: generated / (milliseconds / 1000) },
+    millisecondsLeft: own > 0 ? (milliseconds * Math.max(0, total - done)) / own : undefined,
+  }
 }
