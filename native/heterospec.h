@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 /* Raised with every change that the callers in TypeScript must follow. */
-#define HS_ABI 5
+#define HS_ABI 6
 
 /* Numbers of ggml_type. */
 enum hs_type {
@@ -128,8 +128,9 @@ struct hs_attention {
  * Rotates queries and keys, writes keys and values to their slots; dst F32 [heads * head_dim, rows]: the rotated queries. */
 HS_OP(hs_store_op, hs_attention);
 
-/* src0 F32 [heads * head_dim, rows] rotated queries, src1, src2 key and value cache, src3 mask F16 [visible slots, rows]
- * (0 visible, -inf hidden; every row sees a slot); dst: activations I8 [64, rows, heads * head_dim / 32] or
+/* src0 F32 [heads * head_dim, rows] rotated queries, src1, src2 key and value cache, src3 mask F16 [window, rows]
+ * (0 visible, -inf hidden; every row sees a slot), src4 I32 [rows] or NULL: the slot that the row's window begins with (0);
+ * a window may reach past the cache's end where it is hidden. Rows of one window should be neighbours. dst: activations I8 [64, rows, heads * head_dim / 32] or
  * F32 [heads * head_dim, rows]. Softmax attention; values are added in ascending order of visible slots. */
 HS_OP(hs_attend_op, hs_attention);
 

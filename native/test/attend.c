@@ -17,6 +17,13 @@ struct reading {
 
 static int visible(const struct reading *r, int row, int slot) { return r->mask[row * r->slots + slot] == 0; }
 
+/* The slot that a row's window begins with in `compare_windows`: the first that it sees. */
+static int first_visible(const struct reading *r, int row) {
+  int slot = 0;
+  while (!visible(r, row, slot)) slot++;
+  return slot;
+}
+
 /* Rows of `r` by their numbers; a result row is heads * dim floats or heads * dim / 32 activations. */
 static void *attend_rows(const struct reading *r, const int *numbers, int rows, int threads) {
   const struct hs_attention *p = &r->p;
@@ -141,6 +148,36 @@ static void compare_alone(const struct reading *r, const void *all, int row, int
   if (!same_result(r, result, 0, 1, all, row, r->rows)) failed("row %d has other bits alone (gap %d)", row, gap);
 }
 
+/* Every row over a window of its own, which may reach past the cache. */
+static void compare_windows(const struct reading *r, const void *all, int threads) {
+  const struct hs_attention *p = &r->p;
+  const int width = p->heads * p->head_dim;
+  int32_t *bases = guarded((size_t)r->rows * sizeof *bases, 4);
+  uint16_t *windows = guarded((size_t)(r->rows * r->slots) * sizeof *windows, 2);
+  for (int row = 0; row < r->rows; row++) {
+    /* Neighbours share a window now and then. */
+    const int own = first_visible(r, row), same = row % 3 && own >= bases[row - 1];
+    bases[row] = same ? bases[row - 1] : own;
+    for (int s = 0; s < r->slots; s++) {
+      const int slot = bases[row] + s;
+      windows[row * r->slots + s] = slot < r->slots ? r->mask[row * r->slots + slot] : HIDDEN;
+    }
+  }
+  void *out = guarded((size_t)(r->rows * width) * sizeof(float) / (r->acts ? 2 : 1), r->acts ? 64 : 4);
+  struct hs_tensor source = tensor(HS_F32, width, r->rows, 1, r->queries);
+  struct hs_tensor mask = tensor(HS_F16, r->slots, r->rows, 1, windows);
+  struct hs_tensor keys = tensor(r->type, p->kv_heads * p->head_dim, r->slots, 1, r->keys);
+  struct hs_tensor values = tensor(r->type, p->kv_heads * p->head_dim, r->slots, 1, r->values);
+  struct hs_tensor base = tensor(HS_I32, r->rows, 1, 1, bases);
+  struct hs_tensor dst = r->acts ? tensor(HS_I8, 64, r->rows, width / 32, out) : tensor(HS_F32, width, r->rows, 1, out);
+  struct hs_tensor *const sources[] = {&source, &keys, &values, &mask, &base};
+  memcpy(dst.src, sources, sizeof sources);
+  run(AS_OPERATION(hs_attend_op), &dst, threads, p);
+  for (int row = 0; row < r->rows; row++) {
+    if (!same_result(r, out, row, r->rows, all, row, r->rows)) failed("row %d has other bits in a window", row);
+  }
+}
+
 static void compare_some(const struct reading *r, const void *all) {
   int numbers[MOST_ROWS];
   for (const int *rows = row_counts(); *rows; rows++) {
@@ -191,6 +228,8 @@ static void one_attend(int type, int heads, int kv_heads, int dim, int rows, int
   const void *all = attend_rows(&r, numbers, rows, 1);
   compare_all(&r, all);
   compare_some(&r, all);
+  compare_windows(&r, all, 1);
+  compare_windows(&r, all, 3);
   for (int row = 0; row < rows; row += 1 + rows / 8) {
     compare_alone(&r, all, row, 0);
     compare_alone(&r, all, row, 1 + row % 40);

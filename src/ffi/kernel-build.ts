@@ -21,7 +21,7 @@ import { readEnvironment, type Environment } from '../util/env.ts'
 import { askChild } from './probe.ts'
 
 /** `HS_ABI` of `native/heterospec.h` that the callers in TypeScript are written for. */
-export const KERNELS_ABI = 5
+export const KERNELS_ABI = 6
 
 /** All sets of kernels, best first; `portable` runs everywhere but is not worth it beside ggml. */
 export const kernelSets: readonly string[] = ['avx512-vnni', 'avx2', 'neon-dotprod', 'portable']

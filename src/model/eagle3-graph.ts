@@ -9,7 +9,7 @@ import { embedTokens } from './target-loan.ts'
 
 export interface HeadShape {
   readonly rows: number
-  /** Cache slots that masks cover. */
+  /** Cache slots that masks cover: of the text's window, or from the first one on where there are no windows. */
   readonly slots: number
   /** Features of the target, or states of the head itself. */
   readonly reads: 'features' | 'states'
@@ -34,6 +34,8 @@ export interface HeadGraph extends Disposable {
 export interface HeadGuessTensors {
   /** F16 [slots, guesses] */
   readonly mask: Tensor
+  /** I32 [guesses] the slot that the window begins with; undefined on ggml's operations. */
+  readonly bases: Tensor | undefined
   /** F32 [width, guesses] */
   readonly states: Tensor
   /** F32 [draft vocabulary, guesses] */
@@ -66,9 +68,10 @@ export function buildHead(parts: HeadParts, shape: HeadShape): HeadGraph {
       const wanted = shape.guesses === 'last' ? lastOf(graph, stored) : stored
       const guesses = wanted.queries.shape[1]
       const mask = graph.input({ name: 'mask', type: TYPE.F16, shape: [shape.slots, guesses] })
-      const outputs = layers.attend(wanted, mask)
+      const bases = parts.kernelWeights && graph.input({ name: 'bases', type: TYPE.I32, shape: [guesses] })
+      const outputs = layers.attend(wanted, mask, bases)
       graph.output(outputs)
-      guess = { mask, states: outputs, ...rank(graph, parts, layers.logits(outputs)) }
+      guess = { mask, bases, states: outputs, ...rank(graph, parts, layers.logits(outputs)) }
     }
     graph.allocate()
     const dispose = (): void => graph[Symbol.dispose]()

@@ -38,8 +38,11 @@ export interface HeadLayers {
   fuse(features: Tensor): Tensor
   /** Writes keys and values of the rows into the cache. */
   store(embeddings: Tensor, states: Tensor): StoredRows
-  /** The layer's output (F32 [width, rows]), which is the state of the next draft position: not normed. */
-  attend(rows: StoredRows, mask: Tensor): Tensor
+  /**
+   * The layer's output (F32 [width, rows]), which is the state of the next draft position: not normed. `bases`: where each
+   * row's window of the cache begins; undefined on ggml's operations, where all begin with the first slot.
+   */
+  attend(rows: StoredRows, mask: Tensor, bases: Tensor | undefined): Tensor
   /** F32 [draft vocabulary, rows] */
   logits(outputs: Tensor): Tensor
 }
@@ -89,10 +92,11 @@ class KernelHead implements HeadLayers {
     return { queries, residual: config.normBeforeResidual ? normed : states }
   }
 
-  attend({ queries, residual }: StoredRows, mask: Tensor): Tensor {
+  attend({ queries, residual }: StoredRows, mask: Tensor, bases: Tensor | undefined): Tensor {
     const { settings, sizes } = this.#own
     const form = this.#products.form('attn_output')
-    const attended = this.#ops.attend(queries, this.#cache(), mask, sizes, settings.attention, form)
+    const windows = { mask, bases: defined(bases, 'windows') }
+    const attended = this.#ops.attend(queries, this.#cache(), windows, sizes, settings.attention, form)
     const stream = this.#products.linear('attn_output', 0, attended, residual)
     const normed = this.#products.norm('gate_up', 0, stream, 'blk.0.ffn_norm.weight')
     const gateUp = this.#products.linear('gate_up', 0, normed)

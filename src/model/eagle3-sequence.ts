@@ -17,6 +17,8 @@ export interface HeadPass {
   readonly tokens: Int32Array
   readonly positions: Int32Array
   readonly slots: BigInt64Array
+  /** The slot that masks begin with. */
+  readonly base: number
   /** F16 bits, [guesses][slots] */
   readonly mask: Uint16Array
 }
@@ -31,6 +33,8 @@ export interface HeadTextParts {
   readonly region: Region
   readonly capacity: number
   readonly cacheSlots: number
+  /** Masks begin with the region's first slot, else with slot 0. */
+  readonly windows: boolean
   readonly run: (pass: HeadPass, count: number) => Promise<HeadResult[]>
   readonly release: () => void
 }
@@ -117,18 +121,20 @@ export class HeadText implements HeadSequence {
   #readingPass(rows: readonly HeadRow[], guesses: boolean): HeadPass {
     const { region } = this.#parts
     const start = region.start + this.#length
-    const slots = this.#slotCount(start + rows.length)
+    const base = this.#base()
+    const slots = this.#slotCount(start + rows.length - base)
     const width = defined(rows[0]).features.length
     const input = new Float32Array(rows.length * width)
     rows.forEach(({ features }, index) => input.set(features, index * width))
     const mask = new Uint16Array(guesses ? slots : 0).fill(HIDDEN)
-    if (guesses) mask.fill(VISIBLE, region.start, start + rows.length)
+    if (guesses) mask.fill(VISIBLE, region.start - base, start + rows.length - base)
     return {
       shape: { rows: rows.length, slots, reads: 'features', guesses: guesses ? 'last' : 'none' },
       input,
       tokens: Int32Array.from(rows, ({ next }) => next),
       positions: Int32Array.from(rows, ({ position }) => position),
       slots: BigInt64Array.from(rows, (_, index) => BigInt(start + index)),
+      base,
       mask,
     }
   }
@@ -138,26 +144,32 @@ export class HeadText implements HeadSequence {
     const { region } = this.#parts
     const text = region.start + this.#length
     const start = text + this.#drafted.length
-    const slots = this.#slotCount(start + nodes.length)
+    const base = this.#base()
+    const slots = this.#slotCount(start + nodes.length - base)
     const width = defined(parents[0]).state.length
     const input = new Float32Array(nodes.length * width)
     const mask = new Uint16Array(nodes.length * slots).fill(HIDDEN)
     nodes.forEach(({ parent }, row) => {
       input.set(defined(parents[row]).state, row * width)
-      const first = row * slots
+      const first = row * slots - base
       mask.fill(VISIBLE, first + region.start, first + text)
       for (let at = parent; at >= 0; at = defined(this.#drafted[at]).parent) mask[first + text + at] = VISIBLE
       mask[first + start + row] = VISIBLE
     })
-    const base = defined(this.#last).position
+    const { position } = defined(this.#last)
     return {
       shape: { rows: nodes.length, slots, reads: 'states', guesses: 'all' },
       input,
       tokens: Int32Array.from(nodes, ({ token }) => token),
-      positions: Int32Array.from(parents, ({ depth }) => base + depth + 1),
+      positions: Int32Array.from(parents, ({ depth }) => position + depth + 1),
       slots: BigInt64Array.from(nodes, (_, row) => BigInt(start + row)),
+      base,
       mask,
     }
+  }
+
+  #base(): number {
+    return this.#parts.windows ? this.#parts.region.start : 0
   }
 
   #slotCount(end: number): number {

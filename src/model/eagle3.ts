@@ -45,6 +45,7 @@ export class Eagle3Head implements DraftHead {
       region,
       capacity: this.#parts.context,
       cacheSlots: this.#parts.cache.settings.slots,
+      windows: this.#parts.kernelWeights !== undefined,
       run: (pass, count) => this.#run(pass, count),
       release: () => this.#pool.give(region),
     })
@@ -74,6 +75,7 @@ export class Eagle3Head implements DraftHead {
       graph.write(head.positions, pass.positions)
       graph.write(head.slots, pass.slots)
       if (guess) graph.write(guess.mask, pass.mask)
+      if (guess?.bases) graph.write(guess.bases, new Int32Array(guess.mask.shape[1]).fill(pass.base))
       await graph.compute()
       if (!guess) return []
       const rows = Array.from({ length: guess.mask.shape[1] }, (_, row) => row)

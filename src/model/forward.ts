@@ -14,7 +14,7 @@ import type { Weights } from './weights.ts'
 export interface PassShape {
   /** Token rows, padding included. */
   readonly rows: number
-  /** Cache slots that masks cover. */
+  /** Cache slots that masks cover: of a row's window, or from the first one on where there are no windows. */
   readonly slots: number
   /** Rows whose logits are computed. */
   readonly outputs: number
@@ -41,6 +41,8 @@ export interface ForwardGraph extends Disposable {
   readonly slots: Tensor
   /** F16 [slots, rows] 0 = visible, -inf = hidden */
   readonly mask: Tensor
+  /** I32 [rows] the slot that a row's window begins with; undefined where all begin with the first one */
+  readonly bases: Tensor | undefined
   /** I32 [outputs]; undefined when all rows are wanted in order */
   readonly outputRows: Tensor | undefined
   /** F32 [vocab, outputs] */
@@ -63,6 +65,7 @@ export interface LayerInputs {
   readonly positions: Tensor
   readonly slots: Tensor
   readonly mask: Tensor
+  readonly bases: Tensor | undefined
 }
 
 /** Tensors per layer (operations, views, leaves) with room to spare. */
@@ -79,6 +82,7 @@ export function buildForward(parts: ForwardParts, shape: PassShape): ForwardGrap
       positions: graph.input({ name: 'positions', type: TYPE.I32, shape: [shape.rows] }),
       slots: graph.input({ name: 'slots', type: TYPE.I64, shape: [shape.rows] }),
       mask: graph.input({ name: 'mask', type: TYPE.F16, shape: [shape.slots, shape.rows] }),
+      bases: parts.kernelWeights && graph.input({ name: 'bases', type: TYPE.I32, shape: [shape.rows] }),
     }
     const outputRows =
       shape.outputs < shape.rows ? graph.input({ name: 'outputs', type: TYPE.I32, shape: [shape.outputs] }) : undefined

@@ -98,6 +98,7 @@ export class GraphModel implements PricedModel {
       const layout = layOutPass(items, {
         rowMultiple: this.#parts.rowPadding.multiple,
         cacheSlots: this.#parts.cache.settings.slots,
+        windows: this.#parts.kernelWeights !== undefined,
       })
       await this.#parts.cache.flush()
       this.#reader.beforePass(sequences)
@@ -165,6 +166,7 @@ export class GraphModel implements PricedModel {
     graph.write(forward.positions, layout.positions)
     graph.write(forward.slots, layout.slots)
     graph.write(forward.mask, layout.mask)
+    if (forward.bases) graph.write(forward.bases, layout.bases)
     if (forward.outputRows) graph.write(forward.outputRows, layout.outputRows)
     const started = performance.now()
     await graph.compute()

@@ -4,7 +4,7 @@
  * the kernels have no format for stay on ggml's products.
  */
 import { defined } from '../util/assert.ts'
-import type { Graph, KernelOps, Tensor } from '../tensor/index.ts'
+import type { CacheWindows, Graph, KernelOps, Tensor } from '../tensor/index.ts'
 import type { ForwardParts, LayerInputs, Layers } from './forward.ts'
 import { GroupProducts } from './group-products.ts'
 import type { KernelWeights } from './kernel-weights.ts'
@@ -17,6 +17,7 @@ export class KernelLayers implements Layers {
   readonly #own: KernelWeights
   readonly #inputs: LayerInputs
   readonly #products: GroupProducts
+  readonly #windows: CacheWindows
   /** Angles of all rows, computed once per pass. */
   readonly #rope: Tensor
 
@@ -26,6 +27,7 @@ export class KernelLayers implements Layers {
     this.#parts = parts
     this.#own = own
     this.#inputs = inputs
+    this.#windows = { mask: inputs.mask, bases: defined(inputs.bases, 'windows') }
     this.#products = new GroupProducts(graph, parts.weights, own)
     const { weights, config } = parts
     const factors = weights.find('rope_freqs.weight')
@@ -62,6 +64,6 @@ export class KernelLayers implements Layers {
     )
     const queries = this.#ops.store(qkv, this.#rope, this.#inputs.slots, rows, sizes, settings.attention)
     const form = this.#products.form('attn_output', layer)
-    return this.#ops.attend(queries, rows, this.#inputs.mask, sizes, settings.attention, form)
+    return this.#ops.attend(queries, rows, this.#windows, sizes, settings.attention, form)
   }
 }

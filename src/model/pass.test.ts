@@ -10,7 +10,7 @@ function fork(): TokenTree {
   return tree
 }
 const all = (tree: TokenTree): number[] => [...tree.tokens.keys()]
-const limits = { rowMultiple: 1, cacheSlots: 1024 }
+const limits = { rowMultiple: 1, cacheSlots: 1024, windows: false }
 
 /** Slots that a row sees. */
 function visible(layout: ReturnType<typeof layOutPass>, row: number): number[] {
@@ -49,6 +49,20 @@ describe('the layout of a pass', () => {
     expect(visible(layout, 5)).toEqual([300, 301, 302, 303, 304, 305])
     expect([...layout.outputRows]).toEqual([0, 1, 2, 3, 5])
     expect(layout.slotCount).toBe(512)
+  })
+
+  it('begins each mask with the slots of its own sequence where there are windows', () => {
+    const items = [
+      { tree: fork(), from: 0, outputs: [0, 1, 2, 3], start: 700, length: 2 },
+      { tree: chainTree([1, 2]), from: 0, outputs: [1], start: 300, length: 4 },
+    ]
+    const layout = layOutPass(items, { ...limits, rowMultiple: 8, windows: true })
+    expect([...layout.bases]).toEqual([700, 700, 700, 700, 300, 300, 300, 300])
+    expect(layout.slotCount).toBe(256)
+    expect(visible(layout, 3)).toEqual([0, 1, 2, 3, 5])
+    expect(visible(layout, 5)).toEqual([0, 1, 2, 3, 4, 5])
+    expect(visible(layout, 7)).toEqual([7])
+    expect([...layout.slots].map(Number)).toEqual([702, 703, 704, 705, 304, 305, 306, 307])
   })
 
   it('pads with rows that see only themselves, in slots that nobody owns yet', () => {

@@ -1,5 +1,5 @@
 /** Lays out the rows of one pass: trees of one or several sequences, side by side. Pure arithmetic, no native code. */
-import { assert } from '../util/assert.ts'
+import { assert, defined } from '../util/assert.ts'
 import type { NodeId, TokenTree } from '../tree/index.ts'
 
 export interface PassItem {
@@ -16,9 +16,11 @@ export interface PassLayout {
   readonly tokens: Int32Array
   readonly positions: Int32Array
   readonly slots: BigInt64Array
-  /** F16 bits, [rows][slotCount] */
+  /** F16 bits, [rows][slotCount]: what a row sees of the slots from its base on. */
   readonly mask: Uint16Array
   readonly slotCount: number
+  /** [rows] */
+  readonly bases: Int32Array
   /** Row of each wanted output, item after item; padded to the pass's output count. */
   readonly outputRows: Int32Array
   /** First row of each item. */
@@ -30,12 +32,14 @@ export interface PassLimits {
   readonly rowMultiple: number
   /** Slots of the whole cache. */
   readonly cacheSlots: number
+  /** Every row's mask begins with its sequence's first slot, so that neighbours in the cache cost nothing; else all begin with slot 0. */
+  readonly windows: boolean
 }
 
 const HIDDEN = 0xfc00
 const VISIBLE = 0
 
-/** Slots are covered in steps, so that passes of a growing text share a graph; hidden slots cost nothing. */
+/** Slots are covered in steps, so that passes of a growing text share a graph; those after the last visible one cost nothing. */
 export const SLOT_STEP = 256
 /** Few prompt rows wanted now, a few more in the next chunk: counts are rounded up so that they share a graph. */
 const OUTPUT_STEP = 8
@@ -44,18 +48,20 @@ export function layOutPass(items: readonly PassItem[], limits: PassLimits): Pass
   const counts = items.map((item) => item.tree.size - item.from)
   const realRows = counts.reduce((sum, count) => sum + count, 0)
   const rows = Math.ceil(realRows / limits.rowMultiple) * limits.rowMultiple
-  const ends = items.map((item) => item.start + item.length + item.tree.size)
-  const last = ends.at(-1)
-  assert(last !== undefined, 'a pass without items')
-  const end = Math.max(...ends, last + rows - realRows)
-  assert(end <= limits.cacheSlots, `slot ${end} of ${limits.cacheSlots}`)
-  const slotCount = Math.min(limits.cacheSlots, Math.ceil(end / SLOT_STEP) * SLOT_STEP)
+  const lastItem = defined(items.at(-1), 'the last item of a pass')
+  const baseOf = ({ start }: PassItem): number => (limits.windows ? start : 0)
+  const end = (item: PassItem): number => item.start + item.length + item.tree.size
+  const spareEnd = end(lastItem) + rows - realRows
+  assert(Math.max(...items.map(end), spareEnd) <= limits.cacheSlots, `slot ${spareEnd} of ${limits.cacheSlots}`)
+  const covered = Math.max(...items.map((item) => end(item) - baseOf(item)), spareEnd - baseOf(lastItem))
+  const slotCount = Math.min(limits.cacheSlots, Math.ceil(covered / SLOT_STEP) * SLOT_STEP)
   const layout = {
     tokens: new Int32Array(rows),
     positions: new Int32Array(rows),
     slots: new BigInt64Array(rows),
     mask: new Uint16Array(rows * slotCount).fill(HIDDEN),
     slotCount,
+    bases: new Int32Array(rows),
   }
   const firstRows: number[] = []
   const outputRows: number[] = []
@@ -63,12 +69,13 @@ export function layOutPass(items: readonly PassItem[], limits: PassLimits): Pass
   for (const item of items) {
     firstRows.push(row)
     outputRows.push(...item.outputs.map((node) => row + node - item.from))
-    for (let node = item.from; node < item.tree.size; node++) writeRow(layout, row++, item, node)
+    for (let node = item.from; node < item.tree.size; node++) writeRow(layout, row++, item, node, baseOf(item))
   }
   // Padding rows compute into slots that nobody owns yet and see only themselves: no row may see nothing at all.
-  for (let spare = last; row < rows; row++, spare++) {
+  for (let spare = end(lastItem); row < rows; row++, spare++) {
     layout.slots[row] = BigInt(spare)
-    layout.mask[row * slotCount + spare] = VISIBLE
+    layout.bases[row] = baseOf(lastItem)
+    layout.mask[row * slotCount + spare - baseOf(lastItem)] = VISIBLE
   }
   return { ...layout, outputRows: padOutputs(outputRows, realRows, rows), firstRows }
 }
@@ -80,14 +87,16 @@ function writeRow(
   row: number,
   item: PassItem,
   node: NodeId,
+  base: number,
 ): void {
   const { tree, start, length } = item
   layout.tokens[row] = tree.tokens[node] as number
   layout.positions[row] = length + (tree.depths[node] as number)
   layout.slots[row] = BigInt(start + length + node)
-  const maskRow = row * layout.slotCount
-  layout.mask.fill(VISIBLE, maskRow + start, maskRow + start + length)
-  for (let at = node; at >= 0; at = tree.parents[at] as number) layout.mask[maskRow + start + length + at] = VISIBLE
+  layout.bases[row] = base
+  const first = row * layout.slotCount + start - base
+  layout.mask.fill(VISIBLE, first, first + length)
+  for (let at = node; at >= 0; at = tree.parents[at] as number) layout.mask[first + length + at] = VISIBLE
 }
 
 /** All rows in order need no selection; otherwise the list is filled up with its last entry. */

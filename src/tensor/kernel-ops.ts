@@ -23,6 +23,14 @@ export interface AttentionSizes {
   readonly headDim: number
 }
 
+/** What the rows of a pass may see. */
+export interface CacheWindows {
+  /** F16 [window, rows] 0 = visible, -inf = hidden */
+  readonly mask: Tensor
+  /** I32 [rows] the slot that a row's window begins with */
+  readonly bases: Tensor
+}
+
 export class KernelOps {
   readonly #base: BaseFunctions
   readonly #context: ContextPtr
@@ -114,11 +122,14 @@ export class KernelOps {
     return this.#node('store', TYPE.F32, [heads * headDim, rows], [qkv, rope, slots, keys, values], settings)
   }
 
-  /** Attention of rotated `queries` over the cache under `mask` (F16 [slots, rows]), as activations or F32. */
+  /**
+   * Attention of rotated `queries` over the cache, as activations or F32. Each row sees what `mask` (F16 [window, rows])
+   * shows of the window that begins with its slot of `bases` (I32 [rows]).
+   */
   attend(
     queries: Tensor,
     [keys, values]: readonly [Tensor, Tensor],
-    mask: Tensor,
+    { mask, bases }: CacheWindows,
     sizes: AttentionSizes,
     settings: Settings,
     as: 'activations' | 'f32',
@@ -129,8 +140,10 @@ export class KernelOps {
     requireType(mask, TYPE.F16, 'attend')
     requireCache(keys, values, kvHeads * headDim)
     assert(queries.shape[0] === width && queries.shape[1] === mask.shape[1], `attend: ${describe(queries)}`)
+    requireType(bases, TYPE.I32, 'attend')
+    assert(bases.shape[0] === mask.shape[1], `attend: ${describe(bases)} for ${describe(mask)}`)
     assert(mask.shape[0] <= keys.shape[1], `attend: ${describe(mask)} over ${describe(keys)}`)
-    return this.#rounded('attend', as, width, queries.shape[1], [queries, keys, values, mask], settings)
+    return this.#rounded('attend', as, width, queries.shape[1], [queries, keys, values, mask, bases], settings)
   }
 
   /** Packs a matrix; the settings say which. The result is only a handle. */

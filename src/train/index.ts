@@ -1,3 +1,12 @@
 export type * from './types.ts'
-export { readTrainingFile, type DataTarget } from './data/index.ts'
+export {
+  contextOf,
+  makeData,
+  readTrainingFile,
+  type DataProgress,
+  type DataReport,
+  type DataTarget,
+  type MakeDataOptions,
+} from './data/index.ts'
 export { headTypes, writeHead, type HeadType } from './head-file.ts'
+export { openTarget, type OpenTarget, type OpenTargetOptions } from './target.ts'

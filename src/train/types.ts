@@ -47,8 +47,6 @@ export interface TrainingBatch {
   readonly features: Float32Array
   /** [texts, length, width]: the target's last stream, before its last norm. */
   readonly states: Float32Array
-  /** [texts, length]: the target's likeliest token after each position, of the whole vocabulary; worked out from `states` where missing. */
-  readonly best?: Int32Array
   /** [texts, length]: 1 where the token at the position was written by the target and may be a lesson; 0 elsewhere and in padding. */
   readonly answered: Uint8Array
   /**
