@@ -10,3 +10,5 @@ export {
 } from './data/index.ts'
 export { headTypes, writeHead, type HeadType } from './head-file.ts'
 export { openTarget, type OpenTarget, type OpenTargetOptions } from './target.ts'
+export { chooseHeadFiles, findHead, type FoundHead } from './import/folder.ts'
+export { importHead, type ImportedHead, type ImportOptions } from './import/import-head.ts'

@@ -1,6 +1,6 @@
 /** What a run starts from: sizes and tables of the target, and a new head or one that is trained further. */
 import type { GgufModel } from '../gguf/index.ts'
-import { checkDraftIds, DRAFT_IDS, readConfig, readEagle3Config } from '../model/index.ts'
+import { checkDraftIds, DRAFT_IDS, readEagle3Config, readModelConfig } from '../model/index.ts'
 import { UsageError } from '../util/errors.ts'
 import { readBytes, readTensor } from './tensors.ts'
 import type { HeadShape, TeacherTables } from './types.ts'
@@ -17,7 +17,7 @@ export interface HeadStart {
 
 /** Sizes of a new head: one layer like the target's, rotated by the target's base. */
 export function shapeOfNewHead(target: GgufModel, draftVocabSize: number): HeadShape {
-  const { width, feedForwardWidth, headCount, kvHeadCount, headDim, normEpsilon, rope } = readConfig(target)
+  const { width, feedForwardWidth, headCount, kvHeadCount, headDim, normEpsilon, rope } = readModelConfig(target)
   return { width, feedForwardWidth, headCount, kvHeadCount, headDim, normEpsilon, ropeBase: rope.base, draftVocabSize }
 }
 
@@ -33,7 +33,7 @@ export function readTables(target: GgufModel, draftIds: Int32Array): TeacherTabl
 
 /** A finished head as the start of another run. Throws `drafter-mismatch` for a head of another target, `unsupported-model` for one of a form that is not trained here. */
 export function readHeadStart(head: GgufModel, target: GgufModel): HeadStart {
-  const { width, layerCount, vocabSize, name } = readConfig(target)
+  const { width, layerCount, vocabSize, name } = readModelConfig(target)
   const path = head.files[0]?.path ?? 'the head'
   const config = readEagle3Config(head, { name, width, layerCount, vocabSize })
   const taught = head.metadata.string('heterospec.target_fingerprint')
