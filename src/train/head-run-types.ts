@@ -1,6 +1,6 @@
 /** Contracts of `trainHead`: what it is told, what it needs from outside, what it reports. */
 import type { GgufModel } from '../gguf/index.ts'
-import type { GraphModel } from '../model/index.ts'
+import type { Backend } from '../model/index.ts'
 import type { RunIdentity } from './checkpoint.ts'
 import type { CurveFit } from './curve.ts'
 import type { HeadType } from './head-file.ts'
@@ -48,7 +48,8 @@ export interface HeadRunSettings {
 /** What a trainer is made of. */
 export interface TrainerParts {
   readonly target: GgufModel
-  readonly model: GraphModel
+  /** The target's: passes of both take turns. */
+  readonly backend: Backend
   readonly shape: HeadShape
   readonly draftIds: Int32Array
   /** Undefined for a new head, which starts from the target's weights. */

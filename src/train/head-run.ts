@@ -5,7 +5,7 @@
 import { existsSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { loadGguf, type GgufModel } from '../gguf/index.ts'
-import { loadModel } from '../model/index.ts'
+import { loadModel, openBackend } from '../model/index.ts'
 import { DisposeStack } from '../util/dispose.ts'
 import { UsageError } from '../util/errors.ts'
 import { takeLockFile } from '../util/lock-file.ts'
@@ -159,9 +159,10 @@ async function execute(
   const { settings, signal } = parts
   const { taps, shape, draftIds, weights } = run.start
   await using stack = new DisposeStack()
+  const backend = stack.use(openBackend({ threads: settings.threads }))
   const longest = Math.max(256, ...texts.map(({ tokens }) => tokens.length))
   const model = stack.use(
-    await loadModel(target, { threads: settings.threads, context: Math.min(longest, contextOf(target)), sequences: 6 }),
+    await loadModel(target, { backend, context: Math.min(longest, contextOf(target)), sequences: 6 }),
   )
   requireMemory(settings, shape, model.spec)
   const cache = new FeatureCache(texts, createFeatureReader(model, taps), {
@@ -175,14 +176,14 @@ async function execute(
     texts,
     split,
     cache,
-    { width: shape.width, taps: taps.length, length, batchSize: batch, seed },
+    { width: shape.width, taps: taps.length, length, batchSize: batch, seed, draftIds },
     signal,
   )
   parts.onBatches?.({ windows: batches.windows, lessons: batches.lessons, cachedShare })
   const trainer = stack.use(
     await parts.createTrainer({
       target,
-      model,
+      backend,
       shape,
       draftIds,
       weights,

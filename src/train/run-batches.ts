@@ -15,6 +15,7 @@ export interface RunBatchOptions {
   /** Windows in a batch. */
   readonly batchSize: number
   readonly seed: number
+  readonly draftIds: Int32Array
 }
 
 /** What `FeatureCache` does for a run. */
@@ -39,6 +40,9 @@ export function createRunBatches(
   signal?: AbortSignal,
 ): RunBatches {
   const { width, taps, length, batchSize, seed } = options
+  const draftable = new Set(options.draftIds)
+  const teaches = ({ best = new Int32Array(), answered, length: padded }: TrainingBatch): boolean =>
+    best.some((token, at) => answered[at + 1] === 1 && at % padded > 0 && draftable.has(token))
   const training = windowsOf(texts, split.training, length)
   const heldOut = inBatches(windowsOf(texts, split.heldOut, length), batchSize)
   if (training.length === 0 || heldOut.length === 0) {
@@ -75,7 +79,10 @@ export function createRunBatches(
     heldOutLessons: count(heldOut.flat()),
     // Pools are whole multiples of a batch, so every epoch has as many batches.
     count: () => Math.ceil(training.length / batchSize),
-    batch: async (epoch, place) => build(defined(planOf(epoch)[place], `batch ${place} of epoch ${epoch}`)),
+    batch: async (epoch, place) => {
+      const batch = await build(defined(planOf(epoch)[place], `batch ${place} of epoch ${epoch}`))
+      return teaches(batch) ? batch : undefined
+    },
     heldOut: async function* () {
       for (const windows of heldOut) yield await build(windows)
     },

@@ -13,8 +13,8 @@ import type { HeadTrainer, StepReport, TrainingBatch } from './types.ts'
 export interface BatchSource {
   /** Number of batches of an epoch. */
   count(epoch: number): number
-  /** The batch at a place of an epoch. */
-  batch(epoch: number, place: number): Promise<TrainingBatch>
+  /** The batch at a place of an epoch; undefined where none of its lessons can be drafted. */
+  batch(epoch: number, place: number): Promise<TrainingBatch | undefined>
   /** Batches of held-out texts, always the same. */
   heldOut(): AsyncIterable<TrainingBatch>
 }
@@ -112,9 +112,10 @@ class Run {
     const progress = this.#progress()
     const learningRate = learningRateAt(options, progress)
     const data = await batches.batch(epoch, batch)
-    const report = await this.#parts.trainer.step(data, { learningRate, stateLoss: stateLossAt(options, progress) })
+    const settings = { learningRate, stateLoss: stateLossAt(options, progress) }
+    const report = data && (await this.#parts.trainer.step(data, settings))
     this.#advance(report)
-    this.#tell(report, learningRate)
+    if (report) this.#tell(report, learningRate)
     const milestone = milestonesAt(this.#progress(), this.#epochs(), options.evaluations)
     if (milestone > this.position.milestone) await this.#evaluate(milestone)
     if (this.#progress() >= 1) this.position = { ...this.position, finished: 'done' }
@@ -138,19 +139,20 @@ class Run {
     return Math.min(1, Math.max(byEpochs, byTime))
   }
 
-  #advance({ loss, depths }: StepReport): void {
+  #advance(report: StepReport | undefined): void {
+    const first = report?.depths[0]
     const { epoch, batch, step, tokens, since } = this.position
     const isLast = batch + 1 >= this.#parts.batches.count(epoch)
     this.position = {
       ...this.position,
       ...(isLast ? { epoch: epoch + 1, batch: 0 } : { batch: batch + 1 }),
-      step: step + 1,
-      tokens: tokens + (depths[0]?.rows ?? 0),
+      step: step + (report ? 1 : 0),
+      tokens: tokens + (first?.rows ?? 0),
       elapsedMs: this.#before + this.#parts.now() - this.#startedAt,
       since: {
-        steps: since.steps + 1,
-        loss: since.loss + loss,
-        agreement: since.agreement + (depths[0]?.agreement ?? 0),
+        steps: since.steps + (report ? 1 : 0),
+        loss: since.loss + (report?.loss ?? 0),
+        agreement: since.agreement + (first?.agreement ?? 0),
       },
     }
   }
@@ -180,7 +182,7 @@ class Run {
     }
     const isBest = curve.length === 0 || point.tau > (curve[this.position.best]?.tau ?? 0)
     const best = isBest ? curve.length : this.position.best
-    const isStuck = curve.length - best >= options.patience
+    const isStuck = sinceRecord([...curve, point]) >= options.patience
     this.position = {
       ...this.position,
       ...{ milestone, best, since: nothing, curve: [...curve, point], finished: isStuck ? 'early' : 'no' },
@@ -197,6 +199,19 @@ class Run {
     this.#parts.checkpoint.write({ position: this.position, state: this.#parts.trainer.state(), best: this.#best })
     this.#savedAt = this.#parts.now()
   }
+}
+
+/** Points since the loss or the agreement on held-out text was better than ever before. */
+function sinceRecord(curve: readonly CurvePoint[]): number {
+  let record = 0
+  let [loss, tau] = [Infinity, 0]
+  curve.forEach((point, index) => {
+    const own = point.heldOut[0]?.loss ?? Infinity
+    if (own < loss || point.tau > tau) record = index
+    loss = Math.min(loss, own)
+    tau = Math.max(tau, point.tau)
+  })
+  return curve.length - 1 - record
 }
 
 const nothing = { steps: 0, loss: 0, agreement: 0 } as const
