@@ -39,7 +39,13 @@ describe('a learning curve', () => {
   })
 
   it('is none for too few points, and says so', () => {
-    expect(fitCurve([{ tokens: 10, tau: 1.1 }, { tokens: 20, tau: 1.2 }, { tokens: 20, tau: 1.2 }])).toBeUndefined()
+    expect(
+      fitCurve([
+        { tokens: 10, tau: 1.1 },
+        { tokens: 20, tau: 1.2 },
+        { tokens: 20, tau: 1.2 },
+      ]),
+    ).toBeUndefined()
     expect(describeFit(undefined)).toMatch(/Too few/)
   })
 

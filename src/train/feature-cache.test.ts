@@ -21,7 +21,10 @@ function open(limitBytes = 1e9, identity = ['model', 'taps', 'texts']) {
 
 async function shards(): Promise<string[]> {
   const names = await readdir(folder, { recursive: true })
-  return names.filter((name) => name.endsWith('.features')).map((name) => join(folder, name)).sort()
+  return names
+    .filter((name) => name.endsWith('.features'))
+    .map((name) => join(folder, name))
+    .sort()
 }
 
 it('gives back what it computed, and a later run computes nothing', async () => {

@@ -31,9 +31,28 @@ describe('windows', () => {
 
 describe('trimming', () => {
   it('drops what follows the last answer, and answers that the target cannot read', () => {
-    const text = { tokens: [1, 2, 3, 4, 5, 6, 7, 8], answers: [[2, 4], [5, 7]] as const, temperature: 1 }
-    expect(trimText(text, 100)).toMatchObject({ tokens: [1, 2, 3, 4, 5, 6, 7], answers: [[2, 4], [5, 7]] })
-    expect(trimText(text, 6)).toMatchObject({ tokens: [1, 2, 3, 4, 5, 6], answers: [[2, 4], [5, 6]] })
+    const text = {
+      tokens: [1, 2, 3, 4, 5, 6, 7, 8],
+      answers: [
+        [2, 4],
+        [5, 7],
+      ] as const,
+      temperature: 1,
+    }
+    expect(trimText(text, 100)).toMatchObject({
+      tokens: [1, 2, 3, 4, 5, 6, 7],
+      answers: [
+        [2, 4],
+        [5, 7],
+      ],
+    })
+    expect(trimText(text, 6)).toMatchObject({
+      tokens: [1, 2, 3, 4, 5, 6],
+      answers: [
+        [2, 4],
+        [5, 6],
+      ],
+    })
     expect(trimText(text, 5)).toMatchObject({ answers: [[2, 4]] })
   })
 })
@@ -55,7 +74,11 @@ describe('the split', () => {
   })
 
   it('tells texts apart that begin with the same template', () => {
-    const texts = someTexts(100).map((text) => ({ ...text, tokens: [1, 2, 3, ...text.tokens.slice(3)], answers: [[3, text.tokens.length]] as const }))
+    const texts = someTexts(100).map((text) => ({
+      ...text,
+      tokens: [1, 2, 3, ...text.tokens.slice(3)],
+      answers: [[3, text.tokens.length]] as const,
+    }))
     expect(splitTexts(texts, 0.2, 400).heldOut.length).toBe(20)
   })
 

@@ -1,7 +1,14 @@
 import { expect, it } from 'vitest'
 import { chooseDraftVocabulary, countAnswerTokens, countTokens, coverageOf } from './vocabulary.ts'
 
-const text = { tokens: [9, 9, 9, 5, 5, 2, 7, 5], answers: [[3, 6], [7, 8]] as const, temperature: 0 }
+const text = {
+  tokens: [9, 9, 9, 5, 5, 2, 7, 5],
+  answers: [
+    [3, 6],
+    [7, 8],
+  ] as const,
+  temperature: 0,
+}
 
 it('counts answers only', () => {
   expect([...countAnswerTokens([text], 8)]).toEqual([0, 0, 1, 0, 0, 3, 0, 0])

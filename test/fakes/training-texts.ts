@@ -7,12 +7,17 @@ import { uniformAt } from '../../src/util/rng.ts'
 /** `count` texts of 8 to 40 tokens, each with one or two answers. */
 export function someTexts(count: number, seed = 1, vocabSize = 64): TrainingText[] {
   return Array.from({ length: count }, (_, index) => {
-    const draw = (place: number, below: number): number =>
-      Math.floor(uniformAt(1000 * seed + index, place) * below)
+    const draw = (place: number, below: number): number => Math.floor(uniformAt(1000 * seed + index, place) * below)
     const length = 8 + draw(0, 33)
     const middle = 4 + draw(1, length - 6)
     const tokens = Array.from({ length }, (_, place) => draw(2 + place, vocabSize))
-    const answers: [number, number][] = middle > 6 ? [[3, 5], [middle, length]] : [[middle, length]]
+    const answers: [number, number][] =
+      middle > 6
+        ? [
+            [3, 5],
+            [middle, length],
+          ]
+        : [[middle, length]]
     return { tokens, answers, temperature: 0 }
   })
 }
