@@ -5,6 +5,7 @@
 import { describe, expect, it } from 'vitest'
 import { openBackend } from '../../src/tensor/device.ts'
 import { createHeadTrainer, type NetTrainer } from '../../src/train/net/index.ts'
+import { omit } from '../../src/util/omit.ts'
 import { uniformAt } from '../../src/util/rng.ts'
 import type { TrainingBatch } from '../../src/train/types.ts'
 import { toyBatch, toyDraftIds, toyShape, toyTeacher, toyWeights } from '../fixtures/training.ts'
@@ -14,14 +15,15 @@ const initial = toyWeights()
 const teacher = toyTeacher()
 const base = { shape: toyShape, teacher, draftIds: toyDraftIds }
 const batch = toyBatch()
-const { best: _, ...unjudged } = batch
+const unjudged: TrainingBatch = omit(batch, 'best')
 
-describe.each([1, 3, 5])('%i unrolled steps', (unroll) => {
-  it.each<[string, TrainingBatch, number]>([
-    ['plain', batch, 0],
-    ['with a loss of states', batch, 0.7],
-    ['without the target’s best', unjudged, 0],
-  ])('%s: loss, agreement and gradients are the reference’s', async (_name, given, stateLoss) => {
+describe('loss, agreement and gradients are the reference’s', () => {
+  it.each<[number, string, TrainingBatch, number]>([
+    [1, 'plain', batch, 0],
+    [3, 'with a loss of states', batch, 0.7],
+    [3, 'without the target’s best', unjudged, 0],
+    [5, 'plain', batch, 0],
+  ])('%i unrolled steps, %s', async (unroll, _name, given, stateLoss) => {
     const options = { ...base, unroll, stateLoss }
     const expected = referenceLoss(initial, given, options)
     await using backend = openBackend({ threads: 1 })
@@ -54,7 +56,7 @@ async function checkStep(trainer: NetTrainer, given: TrainingBatch, stateLoss: n
   expect(Math.abs(report.loss / loss - 1)).toBeLessThan(1e-5)
 }
 
-/** Directions of length 1: along the gradient, at random, and along two of the tensor's axes. */
+/** Directions of length 1: along the gradient, at random, and along one of the tensor's axes. */
 function directions(gradient: Float32Array): Float64Array[] {
   const unit = (values: Float64Array): Float64Array => {
     const length = Math.sqrt(values.reduce((sum, x) => sum + x * x, 0))
@@ -64,7 +66,6 @@ function directions(gradient: Float32Array): Float64Array[] {
   return [
     unit(Float64Array.from(gradient)),
     unit(Float64Array.from(gradient, (_, i) => uniformAt(7, i) - 0.5)),
-    axis(0),
     axis(Math.floor(gradient.length * 0.7)),
   ]
 }
