@@ -55,6 +55,8 @@ export interface TrainerParts {
   /** Undefined for a new head, which starts from the target's weights. */
   readonly weights: ReadonlyMap<string, Float32Array> | undefined
   readonly tables: TeacherTables
+  /** Root mean square of the tapped streams, low to high. */
+  readonly tapScales: readonly [number, number, number]
   readonly settings: HeadRunSettings
 }
 

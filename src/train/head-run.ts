@@ -16,6 +16,7 @@ import { createFeatureReader, defaultTaps } from './features.ts'
 import { writeHead } from './head-file.ts'
 import type { CurvePoint, RunResult } from './run-types.ts'
 import type { HeadRun, HeadRunParts, HeadRunSettings, HeadRunSummary } from './head-run-types.ts'
+import { measureTaps } from './open-trainer.ts'
 import { createRunBatches } from './run-batches.ts'
 import { requireMemory } from './run-memory.ts'
 import { readHeadStart, readTables, shapeOfNewHead, type HeadStart } from './start.ts'
@@ -188,6 +189,7 @@ async function execute(
       draftIds,
       weights,
       tables: readTables(target, draftIds),
+      tapScales: measureTaps(await cache.read(split.training.slice(0, 16), signal), shape.width),
       settings,
     }),
   )
