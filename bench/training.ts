@@ -5,6 +5,7 @@
  *
  * --answers 0.8       share of each text that the target wrote
  * --vocabulary 8192   draft vocabulary
+ * --candidates 0      tokens that the output head is restricted to; 0 = all. Work is counted as if it were not.
  *
  * Weights and batches are random: no model is read. Only multiplications that the method needs count as work; padding,
  * hidden halves of attention and everything element-wise do not. The last line is JSON.
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     repeats: { type: 'string', default: '5' },
     answers: { type: 'string', default: '0.8' },
     vocabulary: { type: 'string', default: '8192' },
+    candidates: { type: 'string', default: '0' },
   },
 })
 const [threads, texts, length] = [Number(values.threads), Number(values.texts), Number(values.length)]
@@ -60,6 +62,7 @@ await using trainer = createHeadTrainer({
   backend,
   unroll,
   draftIds: undefined,
+  candidates: Number(values.candidates),
   teacher: {
     embedding: noise(VOCABULARY * shape.width, 0.1),
     output: noise(shape.draftVocabSize * shape.width, 0.1),

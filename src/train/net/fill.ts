@@ -3,6 +3,7 @@ import { defined } from '../../util/assert.ts'
 import { UsageError } from '../../util/errors.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import type { DepthScore, StepReport, TrainingBatch } from '../types.ts'
+import type { Candidates } from './candidates.ts'
 import type { LessonResults } from './lesson.ts'
 import { ownSlots, type Network } from './network.ts'
 import type { Plan, PlanStep } from './plan.ts'
@@ -35,7 +36,13 @@ export function checkBatch(batch: TrainingBatch, width: number): void {
 }
 
 /** Writes every input: ggml recycles their memory during a computation. */
-export function fillNetwork(network: Network, batch: TrainingBatch, plan: Plan, options: FillOptions): void {
+export function fillNetwork(
+  network: Network,
+  batch: TrainingBatch,
+  plan: Plan,
+  options: FillOptions,
+  candidates: Candidates | undefined,
+): void {
   const { graph } = network
   const { sizes } = plan
   const { width } = options
@@ -44,12 +51,12 @@ export function fillNetwork(network: Network, batch: TrainingBatch, plan: Plan, 
   graph.write(network.features, padded(batch.features, 3 * width, batch, sizes.length))
   graph.write(network.places, all.map(placeOf))
   graph.write(network.rows, plan.rows)
-  const states = new Float32Array(sizes.lessons * width)
-  plan.positions.forEach((row, index) => {
-    const from = (Math.floor(row / sizes.length) * batch.length + placeOf(row)) * width
-    states.set(batch.states.subarray(from, from + width), index * width)
-  })
-  graph.write(network.states, states)
+  graph.write(network.states, lessonStates(batch, plan, width))
+  if (network.candidates && candidates) {
+    graph.write(network.candidates.ids, candidates.ids)
+    graph.write(network.candidates.places, BigInt64Array.from(candidates.ids, BigInt))
+    graph.write(network.candidates.raise, candidates.raise)
+  }
   graph.write(network.count, Float32Array.of(sizes.lessons))
   network.steps.forEach((inputs, step) => {
     const learned = defined(plan.steps[step])
@@ -73,6 +80,16 @@ export function fillNetwork(network: Network, batch: TrainingBatch, plan: Plan, 
       Float32Array.from(learned.counts, (count) => count * each),
     )
   })
+}
+
+/** The target's streams at the lessons: [lessons, width]. */
+export function lessonStates(batch: TrainingBatch, { positions, sizes }: Plan, width: number): Float32Array {
+  const states = new Float32Array(sizes.lessons * width)
+  positions.forEach((row, index) => {
+    const from = (Math.floor(row / sizes.length) * batch.length + (row % sizes.length)) * width
+    states.set(batch.states.subarray(from, from + width), index * width)
+  })
+  return states
 }
 
 /** The report of a computed network; `gradientNorm` is left at 0. */

@@ -4,8 +4,7 @@
  * one step's logits, the largest of all, serves the next step.
  */
 import type { Graph, Tensor } from '../../tensor/index.ts'
-import type { Parameter } from './parameters.ts'
-import type { Tape, Variable } from './tape.ts'
+import type { Learner, Tape, Variable } from './tape.ts'
 
 /** Where the distance of states turns from square to linear (smooth L1), in units of the normed stream. */
 export const STATE_BEND = 0.5
@@ -14,6 +13,8 @@ export const STATE_BEND = 0.5
 export interface TeacherTensors {
   readonly output: Tensor
   readonly outputNorm: Tensor
+  /** F32 [draft vocabulary]: what each logit is raised by; undefined for nothing. */
+  readonly raise?: Tensor | undefined
 }
 
 /** What the target says at the lessons' positions. */
@@ -51,8 +52,10 @@ export interface LessonResults {
 
 /** Parameters of the last step of the head. */
 export interface OutputParameters {
-  readonly norm: Parameter
-  readonly output: Parameter
+  readonly norm: Learner
+  readonly output: Learner
+  /** F32 [draft vocabulary]: what each logit is raised by; undefined for nothing. */
+  readonly raise: Tensor | undefined
 }
 
 /** The target's distributions at `states` (F32 [width, lessons]). */
@@ -60,7 +63,8 @@ export function teach(graph: Graph, teacher: TeacherTensors, states: Tensor, eps
   const { ops } = graph
   const normed = ops.rmsNorm(states, epsilon)
   const logits = graph.training.product(teacher.output, ops.mul(normed, teacher.outputNorm))
-  const teaching = { probabilities: ops.softMax(logits), states: normed }
+  const raised = teacher.raise ? ops.add(logits, teacher.raise) : logits
+  const teaching = { probabilities: ops.softMax(raised), states: normed }
   graph.expand(teaching.probabilities)
   return teaching
 }
@@ -80,7 +84,8 @@ export function lesson(
   const rows = tape.rows(outputs, inputs.rows)
   const normed = ops.rmsNorm(rows.value, epsilon)
   const scaled = ops.mul(normed, parameters.norm.value)
-  const logits = training.product(parameters.output.value, scaled)
+  const plain = training.product(parameters.output.value, scaled)
+  const logits = parameters.raise ? ops.add(plain, parameters.raise) : plain
   const best = training.argMax(logits)
   // Times the number of lessons it is softmax less target, without any mean.
   const excess = training.crossEntropyBack(logits, probabilities, inputs.count)

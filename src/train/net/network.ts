@@ -5,8 +5,16 @@
 import { defined } from '../../util/assert.ts'
 import { Graph, TYPE, type Backend, type RopeSettings, type Tensor } from '../../tensor/index.ts'
 import type { HeadShape } from '../types.ts'
+import { MassGraph, type CandidateInputs } from './candidates.ts'
 import { attend, groupQueries, joinHeads, splitHeads, type OwnRows } from './attention.ts'
-import { lesson, teach, type LessonInputs, type LessonResults, type TeacherTensors } from './lesson.ts'
+import {
+  lesson,
+  teach,
+  type LessonInputs,
+  type LessonResults,
+  type OutputParameters,
+  type TeacherTensors,
+} from './lesson.ts'
 import type { Parameters } from './parameters.ts'
 import { roundUp, type PlanSizes } from './plan.ts'
 import { Tape, type Variable } from './tape.ts'
@@ -25,6 +33,8 @@ export interface NetworkOptions {
   readonly learn: boolean
   /** With the distance between outputs and the target's stream. */
   readonly stateLoss: boolean
+  /** Tokens that the output head is restricted to; undefined for the whole draft vocabulary. */
+  readonly candidates: number | undefined
 }
 
 /** Inputs of one unrolled step. */
@@ -48,8 +58,17 @@ export interface Network {
   /** F32 [width, lessons]: the target's stream at the lessons. */
   readonly states: Tensor
   readonly count: Tensor
+  readonly candidates: CandidateInputs | undefined
   readonly steps: readonly StepInputs[]
   readonly results: readonly LessonResults[]
+  /** Tells which candidates to choose. */
+  readonly mass: MassGraph | undefined
+}
+
+/** Frees the graphs of a network. */
+export function disposeNetwork({ graph, mass }: Network): void {
+  graph[Symbol.dispose]()
+  mass?.[Symbol.dispose]()
 }
 
 /** Slots behind those of a text, for the scores of a row's own keys of later steps. */
@@ -63,16 +82,17 @@ export function buildNetwork(parts: NetworkParts, options: NetworkOptions): Netw
   try {
     const inputs = createInputs(graph, parts, options)
     const tape = new Tape(graph, shape.normEpsilon)
-    const teaching = teach(graph, parts.teacher, inputs.states, shape.normEpsilon)
+    const { teacher, output } = outputHead(graph, parts, inputs.candidates)
+    const teaching = teach(graph, teacher, inputs.states, shape.normEpsilon)
     const layer = new Layer(tape, parts, options.sizes, inputs)
-    const output = { norm: parts.parameters.get('output_norm.weight'), output: parts.parameters.get('output.weight') }
     const results = inputs.steps.map((step, index) => {
       const outputs = layer.step(index)
       return lesson(tape, output, outputs, teaching, step, shape.normEpsilon)
     })
     if (options.learn) tape.backward()
     graph.allocate()
-    return { graph, ...inputs, results }
+    const mass = inputs.candidates && new MassGraph(backend, parts.teacher, options.sizes.lessons, shape.normEpsilon)
+    return { graph, ...inputs, results, mass }
   } catch (error) {
     graph[Symbol.dispose]()
     throw error
@@ -81,13 +101,27 @@ export function buildNetwork(parts: NetworkParts, options: NetworkOptions): Netw
 
 // ---------------------------------------------------------------------------------------------------------------
 
-type Inputs = Omit<Network, 'graph' | 'results'>
+type Inputs = Omit<Network, 'graph' | 'results' | 'mass'>
 
-function createInputs(
+/** The last matrices of target and head, whole or the candidates' rows. */
+function outputHead(
   graph: Graph,
-  { shape, unroll }: NetworkParts,
-  { sizes, learn, stateLoss }: NetworkOptions,
-): Inputs {
+  { teacher, parameters }: NetworkParts,
+  candidates: CandidateInputs | undefined,
+): { teacher: TeacherTensors; output: OutputParameters } {
+  const norm = parameters.get('output_norm.weight')
+  const output = parameters.get('output.weight')
+  if (!candidates) return { teacher, output: { norm, output, raise: undefined } }
+  const { ids, places, raise } = candidates
+  const rows = { value: graph.ops.getRows(output.value, ids), gradient: output.gradient, places }
+  return {
+    teacher: { output: graph.ops.getRows(teacher.output, ids), outputNorm: teacher.outputNorm, raise },
+    output: { norm, output: rows, raise },
+  }
+}
+
+function createInputs(graph: Graph, { shape, unroll }: NetworkParts, options: NetworkOptions): Inputs {
+  const { sizes, learn, stateLoss, candidates } = options
   const { texts, length, rows, lessons } = sizes
   const f32 = (name: string, ...extents: number[]): Tensor => graph.input({ name, type: TYPE.F32, shape: extents })
   const i32 = (name: string, extent: number): Tensor => graph.input({ name, type: TYPE.I32, shape: [extent] })
@@ -98,6 +132,13 @@ function createInputs(
     rows: i32('rows', texts * rows),
     states: f32('states', shape.width, lessons),
     count,
+    candidates: candidates
+      ? {
+          ids: i32('candidates', candidates),
+          places: graph.input({ name: 'places of candidates', type: TYPE.I64, shape: [candidates] }),
+          raise: f32('raise', candidates),
+        }
+      : undefined,
     steps: Array.from({ length: unroll }, (_, step) => ({
       embeddings: f32(`embeddings ${step}`, shape.width, texts * (step === 0 ? length : rows)),
       places: i32(`places ${step}`, texts * rows),

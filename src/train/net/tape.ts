@@ -4,7 +4,15 @@
  * order, so that the same step gives the same bits.
  */
 import type { Graph, RopeSettings, Tensor } from '../../tensor/index.ts'
-import type { Parameter } from './parameters.ts'
+
+/** What learns: a parameter, or rows of one. */
+export interface Learner {
+  readonly value: Tensor
+  /** Of the whole parameter, in memory that outlives the graph. */
+  readonly gradient: Tensor
+  /** I64: rows of the parameter that `value` holds; the gradient of the others is left alone. */
+  readonly places?: Tensor
+}
 
 /** A value whose gradient may be asked for. */
 export interface Variable {
@@ -17,7 +25,7 @@ export class Tape {
   readonly graph: Graph
   readonly #epsilon: number
   readonly #gradients = new Map<Variable, Tensor>()
-  readonly #parameterGradients = new Map<Parameter, Tensor>()
+  readonly #parameterGradients = new Map<Learner, Tensor>()
   readonly #transposed = new Map<Tensor['pointer'], Tensor>()
   #back: (() => void)[] = []
 
@@ -48,7 +56,7 @@ export class Tape {
   }
 
   /** Adds to the gradient of a parameter. */
-  learn(parameter: Parameter, gradient: Tensor): void {
+  learn(parameter: Learner, gradient: Tensor): void {
     const known = this.#parameterGradients.get(parameter)
     const sum = known ? this.graph.ops.add(known, gradient) : gradient
     this.graph.expand(sum)
@@ -66,13 +74,14 @@ export class Tape {
   backward(): void {
     for (const step of this.#back.reverse()) step()
     this.#back = []
-    for (const [parameter, gradient] of this.#parameterGradients) {
-      this.graph.expand(this.graph.training.store(gradient, parameter.gradient))
+    const { ops, training } = this.graph
+    for (const [{ gradient, places }, sum] of this.#parameterGradients) {
+      this.graph.expand(places ? ops.setRows(gradient, sum, places) : training.store(sum, gradient))
     }
   }
 
   /** `x` [inputs, rows] by a matrix [inputs, outputs]: [outputs, rows]. */
-  linear(matrix: Parameter, x: Variable): Variable {
+  linear(matrix: Learner, x: Variable): Variable {
     const { training } = this.graph
     return this.result(training.product(matrix.value, x.value), (gradient) => {
       this.learn(matrix, training.product(this.transposed(x.value), this.transposed(gradient)))
@@ -81,7 +90,7 @@ export class Tape {
   }
 
   /** RMS norm of each row of `x` [width, rows], times a weight. */
-  norm(weight: Parameter, x: Variable): Variable {
+  norm(weight: Learner, x: Variable): Variable {
     const { ops, training } = this.graph
     const normed = ops.rmsNorm(x.value, this.#epsilon)
     return this.result(ops.mul(normed, weight.value), (gradient) => {

@@ -54,6 +54,26 @@ describe('a trainer', () => {
     })
   })
 
+  it('learns with part of the draft vocabulary what it would with all of it', async () => {
+    await using trainer = open({ candidates: 16 })
+    await using whole = open()
+    for (let step = 0; step < 300; step++) {
+      for (const each of [trainer, whole]) {
+        await each.step(batch, { learningRate: 1e-2 * (1 - step / 300), stateLoss: 0 })
+      }
+    }
+    const [restricted, plain] = [await trainer.evaluate(batch), await whole.evaluate(batch)]
+    expect(restricted.loss).toBeLessThan(plain.loss + 0.1)
+    expect(restricted.loss).not.toBe(plain.loss)
+    const saved = trainer.state()
+    const reported = await trainer.step(batch, quick)
+    expect(Math.abs(reported.loss / restricted.loss - 1)).toBeLessThan(0.1)
+    await using resumed = open({ candidates: 16 })
+    resumed.restore(saved)
+    await resumed.step(batch, quick)
+    expect([...resumed.state()]).toEqual([...trainer.state()])
+  })
+
   it('goes on bit for bit from its state', async () => {
     const other = toyBatch(90, 33)
     const train = async (trainer: NetTrainer): Promise<void> => {
