@@ -17,6 +17,8 @@ export interface LearningSettings extends Omit<RunOptions, 'checkpointMs'> {
   readonly batch: number
   /** Depths that are unrolled. */
   readonly unroll: number
+  /** Draft tokens that a step looks at; 0 for all. */
+  readonly candidates: number
   readonly seed: number
 }
 

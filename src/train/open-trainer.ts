@@ -13,14 +13,17 @@ import type { HeadTrainer } from './types.ts'
 /** For `HeadRunParts.createTrainer`. Throws `unsupported-model` where the target's tables cannot be read. */
 export function openTrainer(parts: TrainerParts): Promise<HeadTrainer> {
   const { target, backend, shape, draftIds, weights, tables, tapScales, settings } = parts
-  const { unroll, seed } = settings.learning
+  const { unroll, seed, candidates } = settings.learning
   const begin = (): ReadonlyMap<string, Float32Array> => {
     const { layerCount, architecture } = readModelConfig(target)
     const layer = readLayer(target, layerCount - 1)
     return initialWeights({ shape, teacher: tables, layer, rotation: architecture.ropeMode, tapScales, seed })
   }
   return Promise.resolve(
-    createHeadTrainer({ shape, backend, teacher: tables, draftIds, unroll, initial: weights ?? begin() }),
+    createHeadTrainer({
+      ...{ shape, backend, teacher: tables, draftIds, unroll, initial: weights ?? begin() },
+      ...(candidates > 0 && { candidates }),
+    }),
   )
 }
 

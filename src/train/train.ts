@@ -110,7 +110,7 @@ class Run {
     }
     const { epoch, batch } = this.position
     const progress = this.#progress()
-    const learningRate = learningRateAt(options, progress)
+    const learningRate = learningRateAt(options, progress, this.position.step)
     const data = await batches.batch(epoch, batch)
     const settings = { learningRate, stateLoss: stateLossAt(options, progress) }
     const report = data && (await this.#parts.trainer.step(data, settings))

@@ -62,6 +62,11 @@ const learningOptions = z.strictObject({
   batch: z.int().min(1).max(1024).default(16).describe('windows per step'),
   length: z.int().min(16).max(4096).default(256).describe('positions of a window'),
   unroll: z.int().min(1).max(16).default(3).describe('depths that are trained'),
+  candidates: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe('draft tokens that a step of learning looks at, the likeliest ones and some others; 0 for all'),
   learningRate: z
     .number()
     .gt(0)
@@ -75,7 +80,7 @@ const learningOptions = z.strictObject({
     .min(0)
     .max(100)
     .optional()
-    .describe("weight of the distance to the target's stream at first; default: 2, with --from 0"),
+    .describe("weight of the distance to the target's stream at first; default: 20, with --from 0"),
   evaluations: z.int().min(1).max(10_000).default(24).describe('how often held-out text is looked at'),
   patience: z.int().min(1).max(10_000).default(8).describe('looks without a better one before the run ends early'),
   seed: z.int().min(0).default(0).describe('same seed, same head'),
@@ -181,7 +186,7 @@ function settingsOf(
       epochs: epochs ?? (minutes === undefined ? 4 : undefined),
       minutes,
       learningRate: learning.learningRate ?? (isNew ? 1e-3 : 2e-4),
-      stateLoss: learning.stateLoss ?? (isNew ? 2 : 0),
+      stateLoss: learning.stateLoss ?? (isNew ? 20 : 0),
     },
     threads: machine.threads ?? environment.threads ?? Math.min(availableParallelism(), 16),
     cacheDir: environment.cacheDir,
