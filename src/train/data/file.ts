@@ -81,7 +81,9 @@ class GrowingFile implements DataFile {
 
   /** What an earlier run has left. */
   read(header: DataHeader): void {
-    const [first = '', ...lines] = guarded(this.#path, () => wholeText(this.#path)).trimEnd().split('\n')
+    const [first = '', ...lines] = guarded(this.#path, () => wholeText(this.#path))
+      .trimEnd()
+      .split('\n')
     requireOptions(this.#path, first, header)
     lines.forEach((text, index) => {
       const where = `${this.#path}, line ${index + 2}`
