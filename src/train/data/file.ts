@@ -89,7 +89,10 @@ class GrowingFile implements DataFile {
       const where = `${this.#path}, line ${index + 2}`
       const value = parseJson(text, where)
       const dropped = droppedSchema.safeParse(value)
-      if (dropped.success) return this.#count(dropped.data)
+      if (dropped.success) {
+        this.#count(dropped.data)
+        return
+      }
       const line = lineSchema.safeParse(value)
       if (!line.success) throw brokenLine(where, issueOf(line.error))
       this.#count(line.data)
