@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { allocateNative } from './memory.ts'
 import { NativeThread } from './native-thread.ts'
 
@@ -20,6 +20,28 @@ describe('a thread that runs one native function', () => {
       if (Math.sign(await thread.call(left.address, right.address)) !== expected - 1) wrong++
     }
     expect(wrong).toBe(0)
+  })
+
+  it.runIf(linux)('runs once for each call, also when its wake-up comes after its answer', async () => {
+    using text = allocateNative(16)
+    using letter = allocateNative(2)
+    letter.view.setUint8(0, 120)
+    await using thread = new NativeThread('libc.so.6', 'int strcat(void* to, void* from)')
+    await thread.call(text.address, letter.address) // it has started now, and waits
+    const { notify } = Atomics
+    const late = vi.spyOn(Atomics, 'notify').mockImplementation((...args: Parameters<typeof notify>) => {
+      const until = performance.now() + 30
+      while (performance.now() < until);
+      return notify(...args)
+    })
+    try {
+      // The owner's call is on its way to sleep on the answer: a thread that is awake takes it without a wake-up.
+      for (let call = 0; call < 3; call++) await thread.call(text.address, letter.address)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    } finally {
+      late.mockRestore()
+    }
+    expect([0, 1, 2, 3, 4].map((at) => text.view.getUint8(at))).toEqual([120, 120, 120, 120, 0])
   })
 
   it('says so when the function is not there', async () => {

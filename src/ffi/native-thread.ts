@@ -23,7 +23,9 @@ const run = library.func(prototype)
 const state = new Int32Array(shared, 0, 2)
 const args = new BigInt64Array(shared, 8, 2)
 for (;;) {
-  Atomics.wait(state, 0, ${IDLE})
+  // More than once: the owner may be put aside between its question and its wake-up call, which then comes after the
+  // answer and must not pass for another question: the function would run again while its owner changes what it reads.
+  while (Atomics.load(state, 0) === ${IDLE}) Atomics.wait(state, 0, ${IDLE})
   if (Atomics.load(state, 0) === ${END}) break
   state[1] = run(args[0], args[1])
   // The owner may have asked for the end meanwhile.

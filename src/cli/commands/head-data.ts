@@ -138,7 +138,9 @@ function parseTemperatures(text: string): MakeDataOptions['temperatures'] {
     const number = (word: string): number => (word === '' || more.length > 0 ? NaN : Number(word))
     return { temperature: number(temperature), weight: number(weight) }
   })
-  const good = list.every(({ temperature, weight }) => temperature >= 0 && temperature <= 10 && weight > 0 && weight < 1e6)
+  const good = list.every(
+    ({ temperature, weight }) => temperature >= 0 && temperature <= 10 && weight > 0 && weight < 1e6,
+  )
   if (good) return list
   throw new UsageError(
     'bad-option',

@@ -89,15 +89,25 @@ export class Conversation {
 
   #beginTurn(): void {
     const turn = this.#start.turns[this.#turn]
-    if (!turn) return this.#end()
+    if (!turn) {
+      this.#end()
+      return
+    }
     this.#turn++
-    if ('text' in turn) return this.#ask(turn.text)
+    if ('text' in turn) {
+      this.#ask(turn.text)
+      return
+    }
     const opening = this.#opening()
-    if (!startsWith(opening, this.tokens)) return this.#end()
+    if (!startsWith(opening, this.tokens)) {
+      this.#end()
+      return
+    }
     this.tokens = [...opening, ...this.#rules.tokenizer.tokenize(turn.opener, { addSpecial: false })]
     this.#speaker = 'user'
     this.#from = opening.length
     this.#watch = new LoopWatch()
+    if (this.tokens.length >= this.#rules.context) this.#end('too-long')
   }
 
   /** The user has said this: the target's turn. */
@@ -107,8 +117,14 @@ export class Conversation {
     const prompt = encodeChat(template, tokenizer, this.#messages)
     const first = this.#answers.length === 0
     // Where the template, or the tokenizer, would write an earlier answer otherwise, the conversation ends with it.
-    if (!first && !startsWith(prompt, this.tokens.slice(0, this.#answers.at(-1)?.[1]))) return this.#end()
-    if (prompt.length > (first ? maxPrompt : context - ROOM_TO_GO_ON)) return this.#end('too-long')
+    if (!first && !startsWith(prompt, this.tokens.slice(0, this.#answers.at(-1)?.[1]))) {
+      this.#end()
+      return
+    }
+    if (prompt.length > (first ? maxPrompt : context - ROOM_TO_GO_ON)) {
+      this.#end('too-long')
+      return
+    }
     this.tokens = prompt
     this.#speaker = 'target'
     this.#from = prompt.length
@@ -116,32 +132,46 @@ export class Conversation {
   }
 
   #takeUser(token: TokenId): void {
-    const { tokenizer } = this.#rules
+    const { tokenizer, context } = this.#rules
     const turn = this.#start.turns[this.#turn - 1]
     const goal = turn && 'length' in turn ? turn.length : 0
     const over = tokenizer.isEnd(token)
     if (!over) {
       this.tokens.push(token)
-      if (this.#watch.push(token) !== undefined) return this.#end('loop')
+      if (this.#watch.push(token) !== undefined) {
+        this.#end('loop')
+        return
+      }
     }
     const length = this.tokens.length - this.#from
     const stops = length >= goal && /[.?!\n]["')]?\s*$/.test(tokenizer.detokenize([token]))
-    if (!over && !stops) return length > goal + USER_SLACK ? this.#end('too-long') : undefined
+    if (!over && !stops) {
+      if (length > goal + USER_SLACK || this.tokens.length >= context) this.#end('too-long')
+      return
+    }
     const content = tokenizer.detokenize(this.tokens.slice(this.#from)).trim()
-    return content === '' || content.includes('\ufffd') ? this.#end('empty') : this.#ask(content)
+    if (content === '' || content.includes('\ufffd')) this.#end('empty')
+    else this.#ask(content)
   }
 
   #takeAnswer(token: TokenId): void {
     const { tokenizer, maxAnswer, context } = this.#rules
     const over = tokenizer.isEnd(token)
     // A control token in the middle: whatever it is, nobody wants it drafted.
-    if (!over && tokenizer.isControl(token)) return this.#endAnswer(this.tokens.length, false)
+    if (!over && tokenizer.isControl(token)) {
+      this.#endAnswer(this.tokens.length, false)
+      return
+    }
     this.tokens.push(token)
-    if (over) return this.#endAnswer(this.tokens.length, true)
+    if (over) {
+      this.#endAnswer(this.tokens.length, true)
+      return
+    }
     const before = this.#watch.push(token)
     if (before !== undefined) {
       this.#cut = true
-      return this.#endAnswer(before < FEWEST_KEPT ? this.#from : this.#from + before, false, 'loop')
+      this.#endAnswer(before < FEWEST_KEPT ? this.#from : this.#from + before, false, 'loop')
+      return
     }
     const length = this.tokens.length - this.#from
     if (length >= maxAnswer || this.tokens.length >= context) this.#endAnswer(this.tokens.length, false)
@@ -151,10 +181,16 @@ export class Conversation {
   #endAnswer(to: number, complete: boolean, reason?: DropReason): void {
     const content = this.#rules.tokenizer.detokenize(this.tokens.slice(this.#from, to))
     this.tokens.length = to
-    if (to === this.#from || content === '') return this.#end(reason)
+    if (to === this.#from || content === '') {
+      this.#end(reason)
+      return
+    }
     this.#answers.push([this.#from, to])
     this.#messages.push({ role: 'assistant', content })
-    if (!complete || this.tokens.length + ROOM_TO_GO_ON > this.#rules.context) return this.#end()
+    if (!complete || this.tokens.length + ROOM_TO_GO_ON > this.#rules.context) {
+      this.#end()
+      return
+    }
     this.#beginTurn()
   }
 

@@ -81,13 +81,18 @@ class GrowingFile implements DataFile {
 
   /** What an earlier run has left. */
   read(header: DataHeader): void {
-    const [first = '', ...lines] = guarded(this.#path, () => wholeText(this.#path)).trimEnd().split('\n')
+    const [first = '', ...lines] = guarded(this.#path, () => wholeText(this.#path))
+      .trimEnd()
+      .split('\n')
     requireOptions(this.#path, first, header)
     lines.forEach((text, index) => {
       const where = `${this.#path}, line ${index + 2}`
       const value = parseJson(text, where)
       const dropped = droppedSchema.safeParse(value)
-      if (dropped.success) return this.#count(dropped.data)
+      if (dropped.success) {
+        this.#count(dropped.data)
+        return
+      }
       const line = lineSchema.safeParse(value)
       if (!line.success) throw brokenLine(where, issueOf(line.error))
       this.#count(line.data)

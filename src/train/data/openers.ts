@@ -54,7 +54,22 @@ export const generalOpeners = 1 + split(words).length + split(tasks).length
 
 /** Beginnings of further user turns. */
 export const followUps: readonly string[] = [
-  ...['', 'And', 'But', 'Why', 'How', 'What about', 'Can you', 'Please', 'Now', 'Thanks,', 'Is there', 'Give me', 'I', 'So'],
+  ...[
+    '',
+    'And',
+    'But',
+    'Why',
+    'How',
+    'What about',
+    'Can you',
+    'Please',
+    'Now',
+    'Thanks,',
+    'Is there',
+    'Give me',
+    'I',
+    'So',
+  ],
   ...['Explain', 'Make it shorter', 'Rewrite', 'Tell me more about', 'What if', 'Could you', 'Which', 'List'],
 ]
 
