@@ -6,7 +6,7 @@ import { quantType, writeGguf, type GgufModel, type MetadataValue, type TensorTo
 import { eagle3Layout } from '../model/index.ts'
 import { quantizeRows, TYPE } from '../tensor/index.ts'
 import { defined } from '../util/assert.ts'
-import { UsageError } from '../util/errors.ts'
+import { HeterospecError, UsageError, throwIfAborted } from '../util/errors.ts'
 import type { HeadContents } from './types.ts'
 
 /** How the matrices of a head may be stored; vectors are always float32. */
@@ -16,18 +16,25 @@ export type HeadType = (typeof headTypes)[number]
 /**
  * Writes the head for `target` to `path`: beside its place first, then renamed over it. A matrix whose rows are no whole
  * blocks of `type` is stored as F16. Throws `bad-option` for tensors that are missing, too many, of another size or no
- * numbers, and for draft ids that the target does not have.
+ * numbers, and for draft ids that the target does not have; `output-failed` when the file cannot be written, `aborted`.
  */
 export async function writeHead(
   path: string,
   contents: HeadContents,
   target: GgufModel,
   type: HeadType,
+  signal?: AbortSignal,
 ): Promise<void> {
   const vocabSize = vocabularySize(target)
   checkDraftIds(contents, vocabSize)
-  const tensors = tensorsOf(contents, vocabSize, type)
-  await writeGguf(path, { metadata: metadataOf(contents, target, vocabSize), tensors })
+  const tensors = tensorsOf(contents, vocabSize, type, signal)
+  try {
+    await writeGguf(path, { metadata: metadataOf(contents, target, vocabSize), tensors })
+  } catch (error) {
+    if (error instanceof HeterospecError || !(error instanceof Error)) throw error
+    const message = `expected to write ${path}, got "${error.message}"; choose another place`
+    throw new UsageError('output-failed', message, { cause: error })
+  }
 }
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -55,7 +62,12 @@ function checkDraftIds({ draftIds, shape }: HeadContents, vocabSize: number): vo
   throw bad(`ascending draft ids from 0 to ${vocabSize - 1}`, `${wrong} at place ${draftIds?.indexOf(wrong) ?? 0}`)
 }
 
-function tensorsOf(contents: HeadContents, vocabSize: number, type: HeadType): TensorToWrite[] {
+function tensorsOf(
+  contents: HeadContents,
+  vocabSize: number,
+  type: HeadType,
+  signal: AbortSignal | undefined,
+): TensorToWrite[] {
   const { tensors, draftIds } = contents
   const sizes = { ...contents, ...contents.shape, ownOutput: draftIds !== undefined || tensors.has('output.weight') }
   const layout = eagle3Layout(sizes, { vocabSize }).tensors
@@ -72,7 +84,11 @@ function tensorsOf(contents: HeadContents, vocabSize: number, type: HeadType): T
     const perRow = shape[0] ?? 1
     const stored = role === 'vector' ? TYPE.F32 : storedType(type, perRow)
     checkValues(name, values, stored)
-    return [{ name, type: stored, shape, data: () => quantizeRows(stored, perRow, values) }]
+    const data = (): Uint8Array => {
+      throwIfAborted(signal)
+      return quantizeRows(stored, perRow, values)
+    }
+    return [{ name, type: stored, shape, data }]
   })
   if (draftIds === undefined) return written
   const data = new Uint8Array(BigInt64Array.from(draftIds, BigInt).buffer)

@@ -1,12 +1,12 @@
 /** `heterospec head import`: a published EAGLE-3 head becomes a GGUF file for its target. */
 import { existsSync } from 'node:fs'
-import { basename, resolve } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 import type { Command } from '@commander-js/extra-typings'
 import * as z from 'zod'
 import { loadGguf } from '../../gguf/index.ts'
 import { pullFolder } from '../../store/index.ts'
 import { chooseHeadFiles, findHead, headTypes, importHead, writeHead, type ImportedHead } from '../../train/index.ts'
-import { UsageError, throwIfAborted } from '../../util/errors.ts'
+import { UsageError } from '../../util/errors.ts'
 import { flagsOf, readFlags, type FlagGroup, type Typed } from '../flags.ts'
 import { formatBytes } from '../format.ts'
 import { listenForInterrupt } from '../interrupt.ts'
@@ -53,10 +53,19 @@ async function run(source: string, typed: Typed): Promise<void> {
   if (!force && existsSync(out)) {
     throw new UsageError('bad-option', `expected no file at ${out}, got one; add --force to replace it`)
   }
+  if (!existsSync(dirname(resolve(out)))) {
+    throw new UsageError(
+      'bad-option',
+      `expected a folder for ${out}, got none at ${dirname(resolve(out))}; make it first`,
+    )
+  }
   using interrupt = listenForInterrupt()
   const { signal } = interrupt
   const found = await findHead(await locate(source, signal, quiet))
-  const model = loadGguf((await locateModel({ model: target }, { signal, quiet })).path)
+  const { path } = await locateModel({ model: target }, { signal, quiet })
+  if (resolve(out) === path)
+    throw new UsageError('bad-option', `expected a file of its own for --out, got the target's; choose another name`)
+  const model = loadGguf(path)
   const progress = quiet ? undefined : createProgress('reading weights', 'bytes')
   let head: ImportedHead
   try {
@@ -65,8 +74,7 @@ async function run(source: string, typed: Typed): Promise<void> {
   } finally {
     progress?.stop()
   }
-  throwIfAborted(signal)
-  await writeHead(out, head.contents, model, type)
+  await writeHead(out, head.contents, model, type, signal)
   if (!quiet) console.error(describe(head, loadGguf(out).tensorBytes))
   console.log(resolve(out))
 }

@@ -1,7 +1,7 @@
 /** What lies in the folder of a published head: its configuration, its tensors, perhaps its tokenizer. */
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { UsageError } from '../../util/errors.ts'
+import { HeterospecError, UsageError } from '../../util/errors.ts'
 import { bad, readSafetensors, type StoredTensor } from './safetensors.ts'
 
 /** A head that was found, nothing of it understood yet. */
@@ -17,8 +17,26 @@ export interface FoundHead {
   readonly tokenizer: unknown
 }
 
-/** Reads a folder, or a `.safetensors` file beside its `config.json`. Throws `unknown-model` or `bad-file`. */
+/** Reads a folder, or a `.safetensors` file beside its `config.json`. Throws `unknown-model`, `unsupported-model` or `bad-file`. */
 export async function findHead(path: string): Promise<FoundHead> {
+  try {
+    return await readHead(path)
+  } catch (error) {
+    if (error instanceof HeterospecError || !(error instanceof Error)) throw error
+    throw bad(path, 'files that can be read', `"${error.message}"`)
+  }
+}
+
+/** Files of a repository that an import reads. Throws `unsupported-model` when its weights are in another format. */
+export function chooseHeadFiles(names: readonly string[], label: string): string[] {
+  const chosen = names.filter((name) => /^(config|tokenizer|[^/]+\.index)\.json$|^[^/]+\.safetensors$/.test(name))
+  if (chosen.some((name) => name.endsWith('.safetensors'))) return chosen
+  throw noWeights(label, names)
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+async function readHead(path: string): Promise<FoundHead> {
   const kind = await stat(path).catch(() => undefined)
   if (!kind) throw missing(`a folder or a .safetensors file at ${path}`, 'nothing there', 'check the path')
   const folder = kind.isDirectory() ? path : dirname(path)
@@ -39,15 +57,6 @@ export async function findHead(path: string): Promise<FoundHead> {
     tokenizer: names.includes('tokenizer.json') ? await readJson(join(folder, 'tokenizer.json')) : undefined,
   }
 }
-
-/** Files of a repository that an import reads. Throws `unsupported-model` when its weights are in another format. */
-export function chooseHeadFiles(names: readonly string[], label: string): string[] {
-  const chosen = names.filter((name) => /^(config|tokenizer|[^/]+\.index)\.json$|^[^/]+\.safetensors$/.test(name))
-  if (chosen.some((name) => name.endsWith('.safetensors'))) return chosen
-  throw noWeights(label, names)
-}
-
-// ---------------------------------------------------------------------------------------------------------------
 
 /** Real ones have some hundred bytes; tokenizers up to 35 MB. */
 const JSON_BYTES = 64 << 20
