@@ -8,8 +8,8 @@ import type { TrainingBatch, TrainingText } from './types.ts'
 
 /** Batches that are sorted by length together; more would make the order of an epoch less random. */
 const POOL_BATCHES = 16
-/** Lengths are rounded up to a multiple of this: a network is laid out once per length. */
-const LENGTH_STEP = 32
+/** Lengths are rounded up to a multiple of this: every other length would be another graph, with its own memory. */
+const LENGTH_STEP = 128
 
 export interface BatchOrder {
   readonly batchSize: number

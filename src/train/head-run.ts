@@ -16,10 +16,11 @@ import { createFeatureReader, defaultTaps } from './features.ts'
 import { writeHead } from './head-file.ts'
 import type { CurvePoint, RunResult } from './run-types.ts'
 import type { HeadRun, HeadRunParts, HeadRunSettings, HeadRunSummary } from './head-run-types.ts'
-import { measureTaps } from './open-trainer.ts'
+import { measureTaps, teacherTensors } from './open-trainer.ts'
 import { createRunBatches } from './run-batches.ts'
 import { requireMemory } from './run-memory.ts'
 import { readHeadStart, readTables, shapeOfNewHead, type HeadStart } from './start.ts'
+import { requireReadable } from './tensors.ts'
 import { hashTexts, splitTexts, trimText, type TextSplit } from './texts.ts'
 import { runTraining } from './train.ts'
 import type { HeadContents, TrainingText } from './types.ts'
@@ -45,6 +46,7 @@ export async function trainHead(parts: HeadRunParts): Promise<HeadRunSummary> {
     )
   }
   const target = loadGguf(settings.target)
+  requireReadable(target, teacherTensors(target))
   const texts = await collectTexts(parts, target)
   const split = splitTexts(texts, settings.heldOut, settings.mostHeldOut)
   const start = startOf(settings, target, texts, split, parts.vocabularyTokens)

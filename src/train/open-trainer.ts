@@ -48,6 +48,13 @@ export function measureTaps(texts: readonly TextFeatures[], width: number): read
   return [size(0), size(1), size(2)]
 }
 
+/** Tensors of the target that a trainer reads. */
+export function teacherTensors(target: GgufModel): string[] {
+  const last = readModelConfig(target).layerCount - 1
+  const tables = ['token_embd.weight', 'output.weight', 'output_norm.weight']
+  return [...tables, ...names.map((name) => nameInLayer(last, name))]
+}
+
 // ---------------------------------------------------------------------------------------------------------------
 
 const names = [
@@ -56,5 +63,9 @@ const names = [
 ]
 
 function readLayer(target: GgufModel, layer: number): Map<string, Float32Array> {
-  return new Map(names.map((name) => [name, readTensor(target, `blk.${layer}.${name}.weight`)]))
+  return new Map(names.map((name) => [name, readTensor(target, nameInLayer(layer, name))]))
+}
+
+function nameInLayer(layer: number, name: string): string {
+  return `blk.${layer}.${name}.weight`
 }

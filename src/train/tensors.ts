@@ -1,6 +1,6 @@
 /** Tensors of a file as numbers: what a trainer is taught with, and heads that are trained further. */
 import { closeSync, openSync, readSync } from 'node:fs'
-import { dequantize, type GgufModel } from '../gguf/index.ts'
+import { dequantize, quantName, quantType, type GgufModel } from '../gguf/index.ts'
 import { defined } from '../util/assert.ts'
 import { ModelFileError } from '../util/errors.ts'
 
@@ -17,6 +17,23 @@ export function readTensor(file: GgufModel, name: string, rows?: Int32Array): Fl
   const picked = new Uint8Array(rows.length * rowBytes)
   rows.forEach((row, index) => picked.set(bytes.subarray(row * rowBytes, (row + 1) * rowBytes), index * rowBytes))
   return dequantize(tensor.type, picked, rows.length * perRow)
+}
+
+/** Throws `unsupported-model` for a tensor whose type cannot be read here, before anything is read. */
+export function requireReadable(file: GgufModel, names: readonly string[]): void {
+  for (const { name, type } of file.tensors) {
+    if (!names.includes(name)) continue
+    const quant = quantType(type)
+    try {
+      dequantize(type, new Uint8Array(quant?.blockBytes ?? 0), quant?.blockSize ?? 0)
+    } catch (error) {
+      throw new ModelFileError(
+        'unsupported-model',
+        `expected ${name} in a type that training can read, got ${quantName(type)} in ${pathOf(file)}; take the model in another quantisation, Q8_0 or Q4_K_M for example`,
+        { cause: error },
+      )
+    }
+  }
 }
 
 /** A tensor as it lies in its file. */
