@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto'
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { UsageError } from '../util/errors.ts'
-import { takeLockFile } from '../util/lock-file.ts'
+import { takePidLock } from '../util/pid-lock.ts'
 import type { TreeSample, Turn } from './types.ts'
 
 /** One finished turn, with what later turns and pictures need. */
@@ -34,10 +34,13 @@ export function openCheckpoint(cacheDir: string, identity: unknown, options: { r
   const text = JSON.stringify(identity)
   const name = createHash('sha256').update(text).digest('hex').slice(0, 24)
   const file = join(cacheDir, 'bench', `${name}.jsonl`)
-  let lock: Disposable | undefined
   try {
     mkdirSync(dirname(file), { recursive: true })
-    lock = takeLockFile(`${file}.lock`, 'this benchmark')
+    const lock = takePidLock(
+      `${file}.lock`,
+      (owner) =>
+        `expected to be the only run of this benchmark, got process ${owner} at the same work; wait for it or stop it`,
+    )
     if (options.fresh) rmSync(file, { force: true })
     const finished = existsSync(file) ? readTurns(readFileSync(file, 'utf8')) : []
     // Written anew, so that a torn line does not stand before the next one.
@@ -46,7 +49,7 @@ export function openCheckpoint(cacheDir: string, identity: unknown, options: { r
       finished,
       add: (turn) => guarded(file, () => appendFileSync(file, `${JSON.stringify(turn)}\n`)),
       remove: () => rmSync(file, { force: true }),
-      [Symbol.dispose]: () => lock?.[Symbol.dispose](),
+      [Symbol.dispose]: () => lock[Symbol.dispose](),
     }
   } catch (error) {
     throw error instanceof UsageError ? error : unwritable(file, error)

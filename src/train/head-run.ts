@@ -8,7 +8,7 @@ import { loadGguf, type GgufModel } from '../gguf/index.ts'
 import { loadModel, openBackend } from '../model/index.ts'
 import { DisposeStack } from '../util/dispose.ts'
 import { UsageError } from '../util/errors.ts'
-import { takeLockFile } from '../util/lock-file.ts'
+import { takePidLock } from '../util/pid-lock.ts'
 import { openCheckpoint, type RunIdentity } from './checkpoint.ts'
 import { fitCurve, type CurveFit } from './curve.ts'
 import { FeatureCache } from './feature-cache.ts'
@@ -63,7 +63,11 @@ function guardOutput(out: string): Disposable {
   if (!existsSync(dirname(out))) {
     throw new UsageError('bad-option', `expected an existing folder for --out, got ${dirname(out)}; make it first`)
   }
-  return takeLockFile(`${out}.lock`, `training ${out}`)
+  return takePidLock(
+    `${out}.lock`,
+    (owner) =>
+      `expected nobody else to train ${out}, got process ${owner} at it; wait for it, stop it, or name another --out`,
+  )
 }
 
 async function collectTexts({ settings, texts, signal }: HeadRunParts, target: GgufModel): Promise<TrainingText[]> {

@@ -32,7 +32,7 @@ export interface DataProgress {
   readonly total: number
   /** Tokens generated per second of this run, user turns included. */
   readonly tokensPerSecond: number
-  /** By the pace of this run; undefined before its first text. */
+  /** By the pace of this run; undefined until that says something. */
   readonly millisecondsLeft: number | undefined
 }
 
@@ -104,10 +104,14 @@ export async function makeData(
 
 // ---------------------------------------------------------------------------------------------------------------
 
+/** The first conversations to end are the short ones: an estimate by them is far too long. */
+const LEAST_SHARE = 0.02
+
 function paceOf(done: number, before: number, total: number, generated: number, milliseconds: number): DataProgress {
   const own = done - before
   return {
     ...{ done, total, tokensPerSecond: generated / (milliseconds / 1000) },
-    millisecondsLeft: own > 0 ? (milliseconds * Math.max(0, total - done)) / own : undefined,
+    millisecondsLeft:
+      own > LEAST_SHARE * (total - before) ? (milliseconds * Math.max(0, total - done)) / own : undefined,
   }
 }
