@@ -1,5 +1,5 @@
 /** `heterospec head train` as a process: a head from chats, a run that is ended and goes on, sentences for wrong use. */
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadGguf } from '../../src/gguf/index.ts'
@@ -32,6 +32,29 @@ function weightsOf(out: string): unknown {
   const file = loadGguf(join(folder, out))
   return file.tensors.filter(({ name }) => name !== 'd2t').map(({ name }) => [name, readTensor(file, name)])
 }
+
+describe('--log-chats', () => {
+  it('keeps conversations for training, one a line, for the user only', async () => {
+    const log = join(folder, 'chats.jsonl')
+    const speak = ['--model', target, '--log-chats', log, '--max-tokens', '6', '--quiet', '--speculative', 'off']
+    const { stdout } = await cli(['run', ...speak, 'hello'], { env })
+    await cli(['chat', ...speak], { env, stdin: 'one\ntwo\n/clear\nthree\n' })
+    const chats = readFileSync(log, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { messages: { role: string; content: string }[] })
+    expect(
+      chats.map(({ messages }) => messages.filter(({ role }) => role === 'user').map(({ content }) => content)),
+    ).toEqual([['hello'], ['one', 'two'], ['three']])
+    expect(chats[0]).toMatchObject({
+      messages: [{ content: 'hello' }, { content: stdout.slice(0, -1) }],
+      temperature: 0,
+      finished: false,
+    })
+    expect(statSync(log).mode & 0o777).toBe(0o600)
+    expect(await cli(['run', '--raw', ...speak, 'hello'], { env })).toMatchObject({ code: 2 })
+  })
+})
 
 describe('head train', () => {
   it('writes a head, tells how good it is, and draws the curves', async () => {
