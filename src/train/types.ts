@@ -49,6 +49,11 @@ export interface TrainingBatch {
   readonly states: Float32Array
   /** [texts, length]: 1 where the token at the position was written by the target and may be a lesson; 0 elsewhere and in padding. */
   readonly answered: Uint8Array
+  /**
+   * [texts, length]: the target's likeliest token, of all its vocabulary, after each position (so `best[p]` is about token
+   * p + 1). Without it the token that was written stands for it, which is the same only in texts of temperature 0.
+   */
+  readonly best?: Int32Array
 }
 
 export interface StepOptions {
