@@ -1,15 +1,7 @@
 export type * from './types.ts'
-export {
-  contextOf,
-  makeData,
-  readTrainingFile,
-  type DataProgress,
-  type DataReport,
-  type DataTarget,
-  type MakeDataOptions,
-} from './data/index.ts'
-export { headTypes, writeHead, type HeadType } from './head-file.ts'
-export { openTarget, type OpenTarget, type OpenTargetOptions } from './target.ts'
+export { contextOf, makeData, readTrainingFile, type DataReport, type MakeDataOptions } from './data/index.ts'
+export { headTypes, writeHead } from './head-file.ts'
+export { openTarget, type OpenTarget } from './target.ts'
 export { chooseHeadFiles, findHead } from './import/folder.ts'
 export { importHead, type ImportedHead } from './import/import-head.ts'
 export { describeFit } from './curve.ts'
