@@ -85,6 +85,7 @@ for (let repeat = 0; repeat < repeats; repeat++) {
   products.push(await measureProduct(backend))
   steps.push(await timed(() => trainer.step(batch, { learningRate: 1e-4, stateLoss: 0.1 })))
 }
+const megabytes = Math.round(trainer.bytes / 2 ** 20)
 const evaluation = await timed(() => trainer.evaluate(batch))
 const seconds = median(steps.map(({ wall }) => wall))
 const limit = (2 * LARGE ** 3) / median(products.map(({ wall }) => wall)) / 1e9
@@ -107,7 +108,7 @@ const result = {
   productGflops: limit,
   share: reached / limit,
   cpuShare,
-  megabytes: Math.round(trainer.bytes / 2 ** 20),
+  megabytes,
 }
 console.log(
   `${cpuName()}, ${threads} threads; ${texts} texts of ${length} rows, ${unroll} steps, head ${shape.width} wide`,

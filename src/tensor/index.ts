@@ -6,5 +6,4 @@ export { KernelOps, type AttentionSizes, type CacheWindows, type Settings } from
 export type { RopeSettings } from './ops.ts'
 export { quantizeRows } from './quantize.ts'
 export { TENSOR_ALIGNMENT, TensorStore, type TensorSpec } from './store.ts'
-export type { TrainingOps } from './training-ops.ts'
 export { mapFile, type BufferTypePtr, type MappedFile } from '../ffi/index.ts'

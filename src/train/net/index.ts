@@ -1,2 +1,2 @@
 export { createHeadTrainer, type HeadTrainerOptions, type NetTrainer } from './trainer.ts'
-export { initialWeights, type InitialOptions } from './initial.ts'
+export { initialWeights } from './initial.ts'

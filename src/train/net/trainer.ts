@@ -41,8 +41,8 @@ export interface HeadTrainerOptions {
 }
 
 const MAX_UNROLL = 16
-/** Graphs kept for batches of other sizes. */
-const KEPT_GRAPHS = 4
+/** Graphs for batches of other sizes are kept up to this many bytes: they are soon built, and large. */
+const KEPT_BYTES = 512 * 2 ** 20
 const STEPS = 'steps'
 
 /** Opens a trainer. Throws `bad-option` for weights, tables or settings that do not fit the shape. */
@@ -80,11 +80,7 @@ export class NetTrainer implements HeadTrainer {
 
   /** Bytes of weights, moments, tables and graphs. */
   get bytes(): number {
-    const graphs = [...this.#networks.values()].reduce(
-      (sum, { graph, mass }) => sum + graph.bytes + (mass?.bytes ?? 0),
-      0,
-    )
-    return this.#parameters.bytes + this.#teacher.bytes + graphs
+    return this.#parameters.bytes + this.#teacher.bytes + this.#graphBytes()
   }
 
   step(batch: TrainingBatch, options: StepOptions): Promise<StepReport> {
@@ -220,11 +216,15 @@ export class NetTrainer implements HeadTrainer {
       )
     this.#networks.set(key, network)
     for (const [other, oldest] of this.#networks) {
-      if (this.#networks.size <= KEPT_GRAPHS) break
+      if (this.#networks.size === 1 || this.#graphBytes() <= KEPT_BYTES) break
       this.#networks.delete(other)
       disposeNetwork(oldest)
     }
     return network
+  }
+
+  #graphBytes(): number {
+    return [...this.#networks.values()].reduce((sum, { graph, mass }) => sum + graph.bytes + (mass?.bytes ?? 0), 0)
   }
 
   #stored(): [string, Tensor][] {
