@@ -33,7 +33,7 @@ export interface ReadOptions {
 }
 
 /** Rows of one pass: larger ones were no faster, and logits take `rows * vocabulary * 4` bytes. */
-export const PASS_ROWS = 128
+const PASS_ROWS = 128
 /** Texts in one pass; the cache of keys and values must have room for them. */
 const MOST_TEXTS = 8
 

@@ -55,7 +55,7 @@ export async function runTraining(parts: RunParts): Promise<RunResult> {
 }
 
 /** Places in the first epoch that are evaluated for the learning curve: doublings of the data. */
-export const EARLY_MARKS = [1 / 16, 1 / 8, 1 / 4, 1 / 2, 1] as const
+const EARLY_MARKS = [1 / 16, 1 / 8, 1 / 4, 1 / 2, 1] as const
 
 /** How many evaluations are due when so much is done. */
 export function milestonesAt(progress: number, epochs: number, evaluations: number): number {

@@ -85,7 +85,10 @@ describe('head train', () => {
     const polite = startCli(args('pieces.gguf', ...more), { env })
     await polite.until('stderr', /step [1-9]/)
     polite.child.kill('SIGTERM')
-    expect(await polite.ended).toMatchObject({ code: 143 })
+    expect(await polite.ended).toMatchObject({
+      code: 143,
+      stderr: expect.stringMatching(/stopped; the same command goes on/) as string,
+    })
     const rude = startCli(args('pieces.gguf', ...more), { env })
     await rude.until('stderr', /going on after step [1-9]/)
     rude.child.kill('SIGKILL')

@@ -150,6 +150,10 @@ async function train(typed: Typed): Promise<void> {
       texts: (file) => readTexts(data, file),
       vocabularyTokens: head.vocabText === undefined ? undefined : await readVocabularyText(head.vocabText, target),
     })
+  } catch (error) {
+    report.stop()
+    if (signal.aborted && !quiet) console.error('stopped; the same command goes on where the last checkpoint was')
+    throw error
   } finally {
     report.stop()
   }
