@@ -25,6 +25,7 @@ const arrows: Record<string, readonly string[]> = {
   model: ['tree', 'tensor', 'cache', 'gguf', 'types:ffi'],
   draft: ['tree', 'policy', 'sample', 'text', 'tensor', 'cache', 'model'],
   engine: ['draft', 'model', 'cache', 'policy', 'verify', 'sample', 'tree', 'text', 'gguf'],
+  train: ['model', 'cache', 'tensor', 'gguf', 'text', 'sample', 'tree', 'plot'],
   bench: ['engine', 'plot', 'model', 'policy', 'draft', 'tree', 'text', 'gguf', 'ffi'],
   cli: ['*'],
   // The package's front door (`src/index.ts`).
@@ -35,7 +36,7 @@ const arrows: Record<string, readonly string[]> = {
 const walls: Record<string, readonly string[]> = {
   koffi: ['ffi/'],
   '@huggingface/jinja': ['text/template.ts'],
-  zod: ['sample/', 'policy/', 'draft/', 'engine/', 'bench/', 'cli/'],
+  zod: ['sample/', 'policy/', 'draft/', 'engine/', 'train/', 'bench/', 'cli/'],
   'eventsource-parser': ['bench/sides/'],
   'd3-scale': ['plot/'],
   'd3-shape': ['plot/'],

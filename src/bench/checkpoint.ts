@@ -4,19 +4,10 @@
  * depend on: another model, suite, method or version starts another file.
  */
 import { createHash } from 'node:crypto'
-import {
-  appendFileSync,
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { processAlive, processId } from '../util/env.ts'
 import { UsageError } from '../util/errors.ts'
+import { takePidLock } from '../util/pid-lock.ts'
 import type { TreeSample, Turn } from './types.ts'
 
 /** One finished turn, with what later turns and pictures need. */
@@ -43,10 +34,13 @@ export function openCheckpoint(cacheDir: string, identity: unknown, options: { r
   const text = JSON.stringify(identity)
   const name = createHash('sha256').update(text).digest('hex').slice(0, 24)
   const file = join(cacheDir, 'bench', `${name}.jsonl`)
-  const lock = `${file}.lock`
   try {
     mkdirSync(dirname(file), { recursive: true })
-    takeLock(lock)
+    const lock = takePidLock(
+      `${file}.lock`,
+      (owner) =>
+        `expected to be the only run of this benchmark, got process ${owner} at the same work; wait for it or stop it`,
+    )
     if (options.fresh) rmSync(file, { force: true })
     const finished = existsSync(file) ? readTurns(readFileSync(file, 'utf8')) : []
     // Written anew, so that a torn line does not stand before the next one.
@@ -55,7 +49,7 @@ export function openCheckpoint(cacheDir: string, identity: unknown, options: { r
       finished,
       add: (turn) => guarded(file, () => appendFileSync(file, `${JSON.stringify(turn)}\n`)),
       remove: () => rmSync(file, { force: true }),
-      [Symbol.dispose]: () => rmSync(lock, { force: true }),
+      [Symbol.dispose]: () => lock[Symbol.dispose](),
     }
   } catch (error) {
     throw error instanceof UsageError ? error : unwritable(file, error)
@@ -63,27 +57,6 @@ export function openCheckpoint(cacheDir: string, identity: unknown, options: { r
 }
 
 // ---------------------------------------------------------------------------------------------------------------
-
-function takeLock(lock: string): void {
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      const handle = openSync(lock, 'wx')
-      writeFileSync(handle, String(processId()))
-      closeSync(handle)
-      return
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
-      const owner = Number(readFileSync(lock, 'utf8'))
-      if (owner > 0 && processAlive(owner)) {
-        throw new UsageError(
-          'busy',
-          `expected to be the only run of this benchmark, got process ${owner} at the same work; wait for it or stop it`,
-        )
-      }
-      rmSync(lock, { force: true }) // its owner died
-    }
-  }
-}
 
 function readTurns(text: string): FinishedTurn[] {
   const turns: FinishedTurn[] = []

@@ -13,19 +13,23 @@ import { statisticsLine } from './statistics.ts'
 export interface ConversationSettings {
   readonly request: Omit<GenerateRequest, 'prompt'>
   readonly system: string | undefined
+  /** Told what was said before it is forgotten, and at the end. */
+  readonly onEnd?: ((history: ChatSession['history'], last: GenerateResult | undefined) => void) | undefined
 }
 
 /** One conversation with one model. */
-export class Conversation {
+export class Conversation implements Disposable {
   readonly #engine: Pick<Engine, 'chat'>
   readonly #request: Omit<GenerateRequest, 'prompt'>
   readonly #results: GenerateResult[] = []
+  readonly #onEnd: ConversationSettings['onEnd']
   #session: ChatSession
   #speculative: SpeculativeOptions | undefined
 
   constructor(engine: Pick<Engine, 'chat'>, settings: ConversationSettings) {
     this.#engine = engine
     this.#request = settings.request
+    this.#onEnd = settings.onEnd
     this.#session = engine.chat({ ...this.#request, system: settings.system })
   }
 
@@ -45,7 +49,12 @@ export class Conversation {
 
   /** Forgets what was said, not the system text. */
   clear(): void {
+    this.#onEnd?.(this.history, this.#results.at(-1))
     this.#session.clear()
+  }
+
+  [Symbol.dispose](): void {
+    this.#onEnd?.(this.history, this.#results.at(-1))
   }
 
   /** Changes the system text (empty: none) and keeps what was said. */

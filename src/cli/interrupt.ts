@@ -22,8 +22,11 @@ export interface Interrupt extends Disposable {
 /** The exit code of a program that Ctrl-C ended: 128 + SIGINT. */
 export const INTERRUPTED = 130
 
-/** Listens until disposed. */
-export function listenForInterrupt(): Interrupt {
+/** The exit code of a program that was told to end: 128 + SIGTERM. */
+const TERMINATED = 143
+
+/** Listens until disposed; with `terminate` also to SIGTERM, for work that has something to save. */
+export function listenForInterrupt({ terminate = false }: { readonly terminate?: boolean } = {}): Interrupt {
   const controller = new AbortController()
   let reason: Interruption | undefined
   const stop = (why: Interruption): void => {
@@ -34,9 +37,11 @@ export function listenForInterrupt(): Interrupt {
     if (reason) process.exit(INTERRUPTED)
     stop(new Interruption('interrupted', INTERRUPTED))
   }
+  const onTerminate = (): void => stop(new Interruption('terminated', TERMINATED))
   // The reader went away (`| head -1`): it has what it wanted, which is no failure of ours.
   const onOutputError = (): void => stop(new Interruption('the output was closed', 0))
   process.on('SIGINT', onSignal)
+  if (terminate) process.on('SIGTERM', onTerminate)
   process.stdout.on('error', onOutputError)
   return {
     signal: controller.signal,
@@ -45,6 +50,7 @@ export function listenForInterrupt(): Interrupt {
     },
     [Symbol.dispose]() {
       process.off('SIGINT', onSignal)
+      process.off('SIGTERM', onTerminate)
       process.stdout.off('error', onOutputError)
     },
   }

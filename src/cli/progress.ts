@@ -9,11 +9,19 @@ import { formatBytes, formatCount, formatDuration } from './format.ts'
 
 export interface Progress {
   /** `total` is 0 while unknown. */
-  update(done: number, total: number): void
+  update(done: number, total: number, pace?: Pace): void
   /** Prints a line of its own. */
   note(text: string): void
   /** Removes the bar. Further updates do nothing. */
   stop(): void
+}
+
+/** How fast a step is, where its own words say more than the share that is done. */
+export interface Pace {
+  /** For example `800 tokens/s`. */
+  readonly rate: string
+  /** Undefined while nobody knows. */
+  readonly millisecondsLeft: number | undefined
 }
 
 /** Where progress goes, e.g. `process.stderr`. */
@@ -80,11 +88,14 @@ function pullLabel(phase: PullProgress['phase'], file: string): string {
 
 function barProgress(label: string, format: Format, output: ProgressOutput, delayMs: number): Progress {
   const start = performance.now()
-  let latest = { done: 0, total: 0 }
+  let latest: { done: number; total: number; pace?: Pace | undefined } = { done: 0, total: 0 }
   let bar: SingleBar | undefined
   let requested = false
   let stopped = false
-  const payload = (): object => ({ label, amount: `${format(latest.done)} of ${format(latest.total)}` })
+  const payload = (): object => {
+    const rate = latest.pace ? ` | ${latest.pace.rate}` : ''
+    return { label, amount: `${format(latest.done)} of ${format(latest.total)}${rate}` }
+  }
   const show = async (): Promise<void> => {
     const { default: library } = await import('cli-progress')
     if (stopped) return
@@ -99,9 +110,9 @@ function barProgress(label: string, format: Format, output: ProgressOutput, dela
     requested = false
   }
   return {
-    update(done, total) {
+    update(done, total, pace) {
       if (stopped || total === 0) return
-      latest = { done, total }
+      latest = { done, total, pace }
       bar?.setTotal(total)
       bar?.update(done, payload())
       if (requested || performance.now() - start < delayMs) return
@@ -129,11 +140,12 @@ function lineProgress(label: string, format: Format, output: ProgressOutput, lin
   let last = performance.now()
   let stopped = false
   return {
-    update(done, total) {
+    update(done, total, pace) {
       if (stopped || performance.now() - last < lineMs) return
       last = performance.now()
       const share = total > 0 ? ` of ${format(total)} (${Math.floor((100 * done) / total)} %)` : ''
-      output.write(`${label}: ${format(done)}${share}\n`)
+      const left = pace?.millisecondsLeft === undefined ? '' : `, ${formatDuration(pace.millisecondsLeft)} left`
+      output.write(`${label}: ${format(done)}${share}${pace ? `, ${pace.rate}` : ''}${left}\n`)
     },
     note(text) {
       output.write(`${text}\n`)

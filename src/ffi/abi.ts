@@ -62,6 +62,7 @@ export interface BaseFunctions {
   ggml_set_name(tensor: T, name: string): T
   ggml_set_input(tensor: T): void
   ggml_set_output(tensor: T): void
+  ggml_set_param(tensor: T): void
   ggml_get_data(tensor: T): bigint
   ggml_nbytes(tensor: T): number
   ggml_new_graph_custom(context: C, size: number, grads: boolean): GraphPtr
@@ -73,6 +74,23 @@ export interface BaseFunctions {
   ggml_rms_norm(c: C, a: T, eps: number): T
   ggml_mul(c: C, a: T, b: T): T
   ggml_add(c: C, a: T, b: T): T
+  ggml_sub(c: C, a: T, b: T): T
+  ggml_clamp(c: C, a: T, min: number, max: number): T
+  ggml_repeat(c: C, a: T, b: T): T
+  ggml_repeat_back(c: C, a: T, b: T): T
+  ggml_sum_rows(c: C, a: T): T
+  ggml_argmax(c: C, a: T): T
+  ggml_transpose(c: C, a: T): T
+  ggml_pad(c: C, a: T, p0: number, p1: number, p2: number, p3: number): T
+  ggml_set_inplace(c: C, a: T, b: T, nb1: number, nb2: number, nb3: number, offset: number): T
+  ggml_get_rows_back(c: C, a: T, ids: T, shape: T): T
+  ggml_silu(c: C, a: T): T
+  ggml_silu_back(c: C, gradient: T, a: T): T
+  ggml_rms_norm_back(c: C, gradient: T, a: T, eps: number): T
+  ggml_soft_max_ext(c: C, a: T, mask: T | null, scale: number, maxBias: number): T
+  ggml_soft_max_ext_back(c: C, gradient: T, a: T, scale: number, maxBias: number): T
+  ggml_cross_entropy_loss_back(c: C, gradient: T, logits: T, labels: T): T
+  ggml_opt_step_adamw(c: C, a: T, gradient: T, m: T, v: T, settings: T): T
   ggml_scale(c: C, a: T, s: number): T
   ggml_swiglu_split(c: C, a: T, b: T): T
   ggml_soft_max(c: C, a: T): T
@@ -82,6 +100,20 @@ export interface BaseFunctions {
   ggml_reshape_3d(c: C, a: T, ne0: number, ne1: number, ne2: number): T
   ggml_view_2d(c: C, a: T, ne0: number, ne1: number, nb1: number, offset: number): T
   ggml_view_3d(c: C, a: T, ne0: number, ne1: number, ne2: number, nb1: number, nb2: number, offset: number): T
+  ggml_reshape_4d(c: C, a: T, ne0: number, ne1: number, ne2: number, ne3: number): T
+  ggml_view_4d(
+    c: C,
+    a: T,
+    ne0: number,
+    ne1: number,
+    ne2: number,
+    ne3: number,
+    nb1: number,
+    nb2: number,
+    nb3: number,
+    offset: number,
+  ): T
+  ggml_rope_ext_back: BaseFunctions['ggml_rope_ext']
   ggml_permute(c: C, a: T, a0: number, a1: number, a2: number, a3: number): T
   ggml_rope_ext(
     c: C,
@@ -162,6 +194,7 @@ export const basePrototypes: Record<keyof BaseFunctions, string> = {
   ggml_set_name: 'void* ggml_set_name(void* t, const char* name)',
   ggml_set_input: 'void ggml_set_input(void* t)',
   ggml_set_output: 'void ggml_set_output(void* t)',
+  ggml_set_param: 'void ggml_set_param(void* t)',
   ggml_get_data: 'void* ggml_get_data(void* t)',
   ggml_nbytes: 'size_t ggml_nbytes(void* t)',
   ggml_new_graph_custom: 'void* ggml_new_graph_custom(void* c, size_t size, bool grads)',
@@ -173,6 +206,25 @@ export const basePrototypes: Record<keyof BaseFunctions, string> = {
   ggml_rms_norm: 'void* ggml_rms_norm(void* c, void* a, float eps)',
   ggml_mul: 'void* ggml_mul(void* c, void* a, void* b)',
   ggml_add: 'void* ggml_add(void* c, void* a, void* b)',
+  ggml_sub: 'void* ggml_sub(void* c, void* a, void* b)',
+  ggml_clamp: 'void* ggml_clamp(void* c, void* a, float min, float max)',
+  ggml_repeat: 'void* ggml_repeat(void* c, void* a, void* b)',
+  ggml_repeat_back: 'void* ggml_repeat_back(void* c, void* a, void* b)',
+  ggml_sum_rows: 'void* ggml_sum_rows(void* c, void* a)',
+  ggml_argmax: 'void* ggml_argmax(void* c, void* a)',
+  ggml_transpose: 'void* ggml_transpose(void* c, void* a)',
+  ggml_pad: 'void* ggml_pad(void* c, void* a, int p0, int p1, int p2, int p3)',
+  ggml_set_inplace:
+    'void* ggml_set_inplace(void* c, void* a, void* b, size_t nb1, size_t nb2, size_t nb3, size_t offset)',
+  ggml_get_rows_back: 'void* ggml_get_rows_back(void* c, void* a, void* ids, void* shape)',
+  ggml_silu: 'void* ggml_silu(void* c, void* a)',
+  ggml_silu_back: 'void* ggml_silu_back(void* c, void* gradient, void* a)',
+  ggml_rms_norm_back: 'void* ggml_rms_norm_back(void* c, void* gradient, void* a, float eps)',
+  ggml_soft_max_ext: 'void* ggml_soft_max_ext(void* c, void* a, void* mask, float scale, float max_bias)',
+  ggml_soft_max_ext_back: 'void* ggml_soft_max_ext_back(void* c, void* gradient, void* a, float scale, float max_bias)',
+  ggml_cross_entropy_loss_back:
+    'void* ggml_cross_entropy_loss_back(void* c, void* gradient, void* logits, void* labels)',
+  ggml_opt_step_adamw: 'void* ggml_opt_step_adamw(void* c, void* a, void* gradient, void* m, void* v, void* settings)',
   ggml_scale: 'void* ggml_scale(void* c, void* a, float s)',
   ggml_swiglu_split: 'void* ggml_swiglu_split(void* c, void* a, void* b)',
   ggml_soft_max: 'void* ggml_soft_max(void* c, void* a)',
@@ -183,6 +235,11 @@ export const basePrototypes: Record<keyof BaseFunctions, string> = {
   ggml_view_2d: 'void* ggml_view_2d(void* c, void* a, int64_t ne0, int64_t ne1, size_t nb1, size_t offset)',
   ggml_view_3d:
     'void* ggml_view_3d(void* c, void* a, int64_t ne0, int64_t ne1, int64_t ne2, size_t nb1, size_t nb2, size_t offset)',
+  ggml_reshape_4d: 'void* ggml_reshape_4d(void* c, void* a, int64_t ne0, int64_t ne1, int64_t ne2, int64_t ne3)',
+  ggml_view_4d:
+    'void* ggml_view_4d(void* c, void* a, int64_t ne0, int64_t ne1, int64_t ne2, int64_t ne3, size_t nb1, size_t nb2, size_t nb3, size_t offset)',
+  ggml_rope_ext_back:
+    'void* ggml_rope_ext_back(void* c, void* a, void* b, void* f, int n_dims, int mode, int n_ctx_orig, float freq_base, float freq_scale, float ext_factor, float attn_factor, float beta_fast, float beta_slow)',
   ggml_permute: 'void* ggml_permute(void* c, void* a, int a0, int a1, int a2, int a3)',
   ggml_rope_ext:
     'void* ggml_rope_ext(void* c, void* a, void* b, void* f, int n_dims, int mode, int n_ctx_orig, float freq_base, float freq_scale, float ext_factor, float attn_factor, float beta_fast, float beta_slow)',

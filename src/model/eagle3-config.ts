@@ -35,6 +35,21 @@ export interface Eagle3Config extends ModelConfig {
   readonly ownOutput: boolean
 }
 
+/** What the tensors of a head follow from. */
+export type Eagle3Sizes = Pick<
+  Eagle3Config,
+  | 'width'
+  | 'headDim'
+  | 'headCount'
+  | 'kvHeadCount'
+  | 'feedForwardWidth'
+  | 'targetLayers'
+  | 'targetWidth'
+  | 'normBeforeFusion'
+  | 'draftVocabSize'
+  | 'ownOutput'
+>
+
 /** What a head must fit. */
 export type HeadTarget = Pick<ModelSpec, 'name' | 'width' | 'layerCount' | 'vocabSize'>
 
@@ -64,7 +79,7 @@ export function readEagle3Config(file: GgufModel, target: HeadTarget): Eagle3Con
 }
 
 /** The tensors of a head, the map of draft ids aside. */
-export function eagle3Layout(config: Eagle3Config, target: HeadTarget): ExpectedFile {
+export function eagle3Layout(config: Eagle3Sizes, target: Pick<HeadTarget, 'vocabSize'>): ExpectedFile {
   const { width, headDim, headCount, kvHeadCount, feedForwardWidth, targetLayers, targetWidth } = config
   const matrix = (name: string, inputs: number, outputs: number): ExpectedTensor => ({
     name: `${name}.weight`,

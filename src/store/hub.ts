@@ -85,6 +85,26 @@ export function chooseFiles(files: readonly HubFile[], reference: HubReference):
   return group.sort((a, b) => a.path.localeCompare(b.path))
 }
 
+/** All files of a repository. Throws `download-failed`. */
+export async function listRepository(repo: string, context: PullContext): Promise<HubFile[]> {
+  const files: HubFile[] = []
+  let url: string | undefined = `${context.hub.endpoint}/api/models/${repo}/tree/main?recursive=1`
+  while (url !== undefined) {
+    const { response, watchdog } = await ask(url, `hf:${repo}`, context)
+    try {
+      files.push(...parseTree(await response.json(), repo))
+    } catch (error) {
+      if (error instanceof UsageError) throw error
+      throw unusable(repo, error instanceof SyntaxError ? 'an answer that is not JSON' : 'an interrupted answer', error)
+    } finally {
+      watchdog.stop()
+    }
+    // The hub lists a thousand files at a time and links to the rest.
+    url = /<([^>]+)>;\s*rel="next"/.exec(response.headers.get('link') ?? '')?.[1]
+  }
+  return files
+}
+
 // ------------------------------------------------------------------------------------------------------------------
 
 /** `-00001-of-00003.gguf`, the number of files in brackets. */
@@ -112,25 +132,6 @@ function hasQuant(name: string, quant: string): boolean {
   const parts = name.toUpperCase().split('/')
   const stem = parts.pop() ?? ''
   return parts.includes(quant) || stem === quant || ['-', '.', '_'].some((mark) => stem.endsWith(mark + quant))
-}
-
-async function listRepository(repo: string, context: PullContext): Promise<HubFile[]> {
-  const files: HubFile[] = []
-  let url: string | undefined = `${context.hub.endpoint}/api/models/${repo}/tree/main?recursive=1`
-  while (url !== undefined) {
-    const { response, watchdog } = await ask(url, `hf:${repo}`, context)
-    try {
-      files.push(...parseTree(await response.json(), repo))
-    } catch (error) {
-      if (error instanceof UsageError) throw error
-      throw unusable(repo, error instanceof SyntaxError ? 'an answer that is not JSON' : 'an interrupted answer', error)
-    } finally {
-      watchdog.stop()
-    }
-    // The hub lists a thousand files at a time and links to the rest.
-    url = /<([^>]+)>;\s*rel="next"/.exec(response.headers.get('link') ?? '')?.[1]
-  }
-  return files
 }
 
 async function ask(url: string, label: string, context: PullContext): Promise<Extract<Answer, { response: Response }>> {

@@ -1,4 +1,5 @@
 export { catalog, defaultModelName } from './catalog.ts'
+export { pullFolder } from './folder.ts'
 export { listModels } from './list.ts'
 export { resolveModel, type ResolveOptions } from './resolve.ts'
 export type * from './types.ts'

@@ -20,6 +20,11 @@ export function modelsFolder(cacheDir: string | undefined): string {
   return resolve(cacheDir ?? readEnvironment().cacheDir, 'models')
 }
 
+/** Folder of published draft heads under a cache folder, absolute: they are no models. */
+export function headsFolder(cacheDir: string | undefined): string {
+  return resolve(cacheDir ?? readEnvironment().cacheDir, 'heads')
+}
+
 /** The models of the cache that are complete, by name. */
 export async function listModels(cacheDir?: string): Promise<StoredModel[]> {
   const root = modelsFolder(cacheDir)

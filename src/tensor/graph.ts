@@ -11,10 +11,13 @@ import { KernelOps } from './kernel-ops.ts'
 import { Ops } from './ops.ts'
 import { elementCount } from './shape.ts'
 import { createTensor, type TensorSpec } from './store.ts'
+import { TrainingOps } from './training-ops.ts'
 import type { Tensor } from './types.ts'
 
 export class Graph implements Disposable {
   readonly ops: Ops
+  /** Operations of backward passes. */
+  readonly training: TrainingOps
   /** Our own kernels' operations; undefined where there are none. */
   readonly kernels: KernelOps | undefined
   /** All heavy operations are our kernels': their work is shared among threads of our own. */
@@ -36,6 +39,7 @@ export class Graph implements Disposable {
     this.#allocator = base.ggml_gallocr_new(backend.bufferType)
     countHandle('allocator', 1)
     this.ops = new Ops(base, this.#context)
+    this.training = new TrainingOps(base, this.#context)
     this.kernels = backend.kernels && new KernelOps(base, this.#context, backend.kernels)
   }
 
@@ -73,6 +77,14 @@ export class Graph implements Disposable {
       )
     }
     this.#allocated = true
+  }
+
+  /** Bytes of all intermediate results together. */
+  get bytes(): number {
+    this.#live()
+    const allocator = this.#allocator
+    assert(allocator !== undefined && this.#allocated, 'the size of a graph that was not allocated')
+    return this.#backend.ggml.base.ggml_gallocr_get_buffer_size(allocator, 0)
   }
 
   write(tensor: Tensor, data: Bytes): void {

@@ -5,11 +5,11 @@
  */
 import { describe, expect, it } from 'vitest'
 import { loadGguf } from '../../src/gguf/index.ts'
-import { loadDraftHead, loadModel, type HeadNode } from '../../src/model/index.ts'
+import { loadModel } from '../../src/model/index.ts'
 import type { TinyHeadOptions } from '../../scripts/make-tiny-head.ts'
 import type { TinyOptions } from '../../scripts/make-tiny-model.ts'
 import { someTokens, someTree, tinyFile, tinyHeadFile } from '../tiny.ts'
-import { ReferenceHead } from './eagle3-reference.ts'
+import { worstGuessError } from './head-error.ts'
 import { ReferenceModel } from './reference.ts'
 
 const variants: Record<string, TinyHeadOptions> = {
@@ -88,7 +88,7 @@ describe('taps', () => {
 
 // ---------------------------------------------------------------------------------------------------------------
 
-/** Largest error of probabilities and states over a text and three levels of a tree below it. */
+/** Largest error of probabilities over a text and three levels of a tree below it. */
 async function worstError(
   target: TinyOptions,
   options: TinyHeadOptions,
@@ -96,67 +96,7 @@ async function worstError(
   kernels = true,
 ): Promise<number> {
   const [path, headPath] = [await tinyFile(target), await tinyHeadFile(options)]
-  const [gguf, headGguf] = [loadGguf(path), loadGguf(headPath)]
-  const reference = await ReferenceHead.open(headGguf, gguf)
-  await using model = await loadModel(path, { kvType, context: 256, kernels })
-  await using head = await loadDraftHead(headPath, model, { kvType })
-  using sequence = model.open()
-  sequence.tap(head.spec.taps)
-  using text = head.open()!
-  const tokens = someTokens(75)
-  const features: Float32Array[] = []
-  await sequence.prefill(tokens.slice(0, -1), { onFeatures: (_, rows) => void features.push(...rows) })
-  const rows = features.map((row, position) => ({ position, next: tokens[position + 1]!, features: row }))
-  // In two pieces, the second one over what a first try left behind.
-  await text.read(rows.slice(0, 30))
-  await text.read(rows.slice(30, 40), 3)
-  await text.draft([{ parent: -1, token: 5 }], 3)
-  const first = (await text.read(rows.slice(40), 5))!
-  const exact = features.map((row) => Float64Array.from(row))
-  const step = options.vocabularyStep ?? 1
-  const errorOf = (guess: typeof first, drafted: readonly number[]): number =>
-    guessError(guess, reference.guesses(exact, tokens, drafted).at(-1)!.logits, step)
-  let worst = errorOf(first, [])
-  const nodes: HeadNode[] = []
-  for (const level of [
-    [-1, -1],
-    [0, 1, 1],
-    [2, 3, 4],
-  ]) {
-    const added = level.map((parent, i) => ({ parent, token: 20 + 7 * nodes.length + i }))
-    const guesses = await text.draft(added, 5)
-    nodes.push(...added)
-    guesses.forEach(
-      (guess, i) => (worst = Math.max(worst, errorOf(guess, pathOf(nodes, nodes.length - added.length + i)))),
-    )
-  }
-  return worst
-}
-
-function pathOf(nodes: readonly HeadNode[], node: number): number[] {
-  return node < 0 ? [] : [...pathOf(nodes, nodes[node]!.parent), nodes[node]!.token]
-}
-
-/** Difference of log-probabilities of the guessed tokens, relative to the spread of the logits; Infinity for wrong tokens. */
-function guessError(
-  guess: { readonly tokens: readonly number[]; readonly probs: Float32Array },
-  logits: Float64Array,
-  step: number,
-): number {
-  const top = Math.max(...logits)
-  const total = Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - top), 0)) + top
-  const mean = logits.reduce((sum, logit) => sum + logit, 0) / logits.length
-  const spread = Math.sqrt(logits.reduce((sum, logit) => sum + (logit - mean) ** 2, 0) / logits.length)
-  let worst = 0
-  guess.tokens.forEach((token, i) => {
-    if (token % step !== 0) worst = Infinity
-    const difference = Math.abs(Math.log(guess.probs[i]!) - (logits[token / step]! - total)) / spread
-    worst = Math.max(worst, difference)
-  })
-  const best = [...logits.keys()].sort((a, b) => logits[b]! - logits[a]!)
-  // What ranks first must be among the first, up to ties within the error.
-  const reached = logits[guess.tokens[0]! / step]! - logits[best[0]!]!
-  return Math.max(worst, -reached / spread)
+  return worstGuessError(path, headPath, { kvType, kernels, vocabularyStep: options.vocabularyStep ?? 1 })
 }
 
 function relativeError(ours: Float32Array, expected: readonly number[]): number {

@@ -4,13 +4,18 @@
  * the test is skipped with the reason. No part of the product uses them.
  */
 import { readdirSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import koffi, { type LibraryHandle } from 'koffi'
 import { describe, expect, it } from 'vitest'
 import { loadGgml, viewMemory, type LlamaContextPtr, type LlamaModelPtr } from '../../src/ffi/index.ts'
+import { loadGguf } from '../../src/gguf/index.ts'
 import { loadDraftHead, loadModel } from '../../src/model/index.ts'
+import { findHead, importHead, writeHead } from '../../src/train/index.ts'
 import { argMax, logSumExp } from '../../src/util/math.ts'
 import type { TinyHeadOptions } from '../../scripts/make-tiny-head.ts'
+import { makePublishedHead } from '../fixtures/published-head.ts'
 import { someTokens, tinyFile, tinyHeadFile } from '../tiny.ts'
 
 const prototypes = {
@@ -44,32 +49,57 @@ describe.skipIf(missing !== undefined)(
         // An output of its own: libllama does not let heads borrow a tied one.
         const path = await tinyFile({ layers: 4, tied: false })
         const headPath = await tinyHeadFile({ ...options, targetLayers })
-        const text = someTokens(40)
-        const theirs = theirChain(path, headPath, text)
-        await using model = await loadModel(path, { context: 256, kernels: false })
-        await using head = await loadDraftHead(headPath, model)
-        using sequence = model.open()
-        sequence.tap(head.spec.taps)
-        using read = head.open()!
-        const features: Float32Array[] = []
-        await sequence.prefill(text.slice(0, -1), { onFeatures: (_, rows) => void features.push(...rows) })
-        features.forEach((row, position) => expect(difference(row, theirs.features[position]!)).toBeLessThan(5e-3))
-        const rows = features.map((row, position) => ({ position, next: text[position + 1]!, features: row }))
-        let guess = (await read.read(rows, 10))!
-        for (const [step, logits] of theirs.logits.entries()) {
-          const total = logSumExp(logits)
-          expect(guess.tokens[0]).toBe(argMax(logits))
-          guess.tokens.forEach((token, i) => {
-            expect(Math.abs(Math.log(guess.probs[i]!) - (logits[token]! - total))).toBeLessThan(3e-2)
-          })
-          guess = (await read.draft([{ parent: step - 1, token: guess.tokens[0]! }], 10))[0]!
-        }
+        await expectSame(path, headPath)
       })
     }
+
+    it('a head that was imported', async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'heterospec-oracle-'))
+      try {
+        const path = await tinyFile({ layers: 4, tied: false })
+        const config = (given: Record<string, unknown>): Record<string, unknown> => ({
+          ...given,
+          eagle_aux_hidden_state_layer_ids: targetLayers,
+          rope_scaling: { rope_type: 'linear', factor: 2 },
+        })
+        await makePublishedHead(join(folder, 'head'), { layout: 'speculators', config })
+        const target = loadGguf(path)
+        const { contents } = await importHead(await findHead(join(folder, 'head')), target, { name: 'A head' })
+        const headPath = join(folder, 'imported.gguf')
+        await writeHead(headPath, contents, target, 'f32')
+        await expectSame(path, headPath)
+      } finally {
+        await rm(folder, { recursive: true })
+      }
+    })
   },
 )
 
 // ---------------------------------------------------------------------------------------------------------------
+
+/** Features, and the likeliest tokens of a chain with their probabilities. */
+async function expectSame(path: string, headPath: string): Promise<void> {
+  const text = someTokens(40)
+  const theirs = theirChain(path, headPath, text)
+  await using model = await loadModel(path, { context: 256, kernels: false })
+  await using head = await loadDraftHead(headPath, model)
+  using sequence = model.open()
+  sequence.tap(head.spec.taps)
+  using read = head.open()!
+  const features: Float32Array[] = []
+  await sequence.prefill(text.slice(0, -1), { onFeatures: (_, rows) => void features.push(...rows) })
+  features.forEach((row, position) => expect(difference(row, theirs.features[position]!)).toBeLessThan(5e-3))
+  const rows = features.map((row, position) => ({ position, next: text[position + 1]!, features: row }))
+  let guess = (await read.read(rows, 10))!
+  for (const [step, logits] of theirs.logits.entries()) {
+    const total = logSumExp(logits)
+    expect(guess.tokens[0]).toBe(argMax(logits))
+    guess.tokens.forEach((token, i) => {
+      expect(Math.abs(Math.log(guess.probs[i]!) - (logits[token]! - total))).toBeLessThan(3e-2)
+    })
+    guess = (await read.draft([{ parent: step - 1, token: guess.tokens[0]! }], 10))[0]!
+  }
+}
 
 function open(): { library: LibraryHandle; functions: Functions } {
   const ggml = loadGgml()

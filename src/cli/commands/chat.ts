@@ -6,8 +6,9 @@ import type { Interface } from 'node:readline/promises'
 import type { Command } from '@commander-js/extra-typings'
 import type { Engine } from '../../engine/index.ts'
 import { HeterospecError, UsageError } from '../../util/errors.ts'
+import { checkChatLog, logChat } from '../chat-log.ts'
 import { runCommand, type ChatActions } from '../chat-commands.ts'
-import { Conversation } from '../conversation.ts'
+import { Conversation, type ConversationSettings } from '../conversation.ts'
 import type { Typed } from '../flags.ts'
 import { INTERRUPTED, listenForInterrupt } from '../interrupt.ts'
 import { openFromFlags, withLocalDraftModel } from '../open.ts'
@@ -18,7 +19,9 @@ import { openTerminal } from '../terminal.ts'
 
 /** Adds options and action. */
 export function define(command: Command): void {
-  const withOwn = command.option('-q, --quiet', 'no progress, no statistics')
+  const withOwn = command
+    .option('--log-chats <file>', 'append what was said to this file, for "head train"')
+    .option('-q, --quiet', 'no progress, no statistics')
   addSharedOptions(command)
   withOwn
     .addHelpText('after', '\nInside, /help lists the commands. Lines of a pipe are questions, one after the other.')
@@ -27,17 +30,22 @@ export function define(command: Command): void {
 
 // ---------------------------------------------------------------------------------------------------------------
 
-async function chat(options: { readonly quiet?: true | undefined }): Promise<void> {
+async function chat(options: {
+  readonly quiet?: true | undefined
+  readonly logChats?: string | undefined
+}): Promise<void> {
   const typed = options as Typed
   const quiet = options.quiet === true
   const speculative = readSpeculation(typed)
+  if (options.logChats !== undefined) checkChatLog(options.logChats)
   await using engine = await openInterruptibly(typed, speculative, quiet)
   if (!engine.template) {
     const message = `expected a model with a chat template, ${engine.spec.name} has none; use "heterospec run --raw"`
     throw new UsageError('bad-option', message)
   }
-  const settings = { request: readRequestOptions(typed), system: typed['system'] as string | undefined }
-  const conversation = new Conversation(engine, settings)
+  const request = readRequestOptions(typed)
+  const onEnd = logTo(options.logChats, request.temperature)
+  using conversation = new Conversation(engine, { request, system: typed['system'] as string | undefined, onEnd })
   using terminal = openTerminal()
   const { lines, interactive } = terminal
   using turns = new Turns(lines, interactive)
@@ -54,6 +62,12 @@ async function chat(options: { readonly quiet?: true | undefined }): Promise<voi
     if (turns.closed) break
     terminal.prompt()
   }
+}
+
+/** Appends a conversation to the file, where one was named. */
+function logTo(path: string | undefined, temperature = 0): ConversationSettings['onEnd'] {
+  if (path === undefined) return undefined
+  return (messages, last) => logChat(path, { messages, temperature, finished: last?.finishReason === 'stop' })
 }
 
 /** While the model loads, Ctrl-C ends the program. */

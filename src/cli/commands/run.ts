@@ -6,6 +6,7 @@ import type { Command } from '@commander-js/extra-typings'
 import type { Engine, GenerateEvent, GenerateRequest, GenerateResult, RoundTrace } from '../../engine/index.ts'
 import type { EarlyStart } from '../../text/index.ts'
 import { UsageError } from '../../util/errors.ts'
+import { checkChatLog, logChat } from '../chat-log.ts'
 import type { Typed } from '../flags.ts'
 import { legend, openPainter, wantsColour } from '../highlight.ts'
 import { listenForInterrupt } from '../interrupt.ts'
@@ -26,6 +27,7 @@ export function define(command: Command, early?: EarlyStart): void {
     .option('--highlight', 'colour drafted and accepted tokens (FORCE_COLOR=1 colours pipes too)')
     .option('--trace <file>', 'write one line of JSON per round')
     .option('--explain', 'say after each round why so much was drafted, on standard error')
+    .option('--log-chats <file>', 'append question and answer to this file, for "head train"')
     .option('--json', 'print one JSON document as the last line instead of the text')
     .option('-q, --quiet', 'no progress, no statistics')
   addSharedOptions(command)
@@ -50,6 +52,7 @@ interface OwnOptions {
   readonly highlight?: true | undefined
   readonly trace?: string | undefined
   readonly explain?: true | undefined
+  readonly logChats?: string | undefined
   readonly json?: true | undefined
   readonly quiet?: true | undefined
 }
@@ -86,7 +89,9 @@ async function run(argument: string | undefined, options: OwnOptions, early: Ear
   } finally {
     reading.stop()
   }
-  if (result) finish(result, options, interrupt.reason?.exitCode)
+  if (!result) return
+  log(request, result, options.logChats)
+  finish(result, options, interrupt.reason?.exitCode)
 }
 
 function checkFlags(options: OwnOptions, typed: Typed): void {
@@ -94,6 +99,12 @@ function checkFlags(options: OwnOptions, typed: Typed): void {
     const message =
       'expected a chat for --system, got --raw; leave one of them out, or write the system text into the prompt'
     throw new UsageError('bad-option', message)
+  }
+  if (options.logChats !== undefined) {
+    if (options.raw) {
+      throw new UsageError('bad-option', 'expected a chat for --log-chats, got --raw; leave one of them out')
+    }
+    checkChatLog(options.logChats)
   }
   if (options.json && options.highlight) {
     throw new UsageError('bad-option', 'expected text for --highlight, got --json; leave one of them out')
@@ -112,6 +123,13 @@ function promptFor(
   if (!engine.template) return text
   const question = { role: 'user', content: text } as const
   return system === undefined ? [question] : [{ role: 'system', content: system }, question]
+}
+
+/** A model without a template has no chats. */
+function log({ prompt, temperature = 0 }: GenerateRequest, result: GenerateResult, path: string | undefined): void {
+  if (path === undefined || typeof prompt === 'string' || prompt instanceof Int32Array) return
+  const messages = [...prompt, { role: 'assistant', content: result.text } as const]
+  logChat(path, { messages, temperature, finished: result.finishReason === 'stop' })
 }
 
 type TextEvent = Extract<GenerateEvent, { type: 'text' }>

@@ -1,0 +1,3 @@
+export type * from './types.ts'
+export { contextOf, makeData, type DataReport, type MakeDataOptions } from './make.ts'
+export { readTrainingFile } from './reader.ts'
