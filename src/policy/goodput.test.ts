@@ -89,6 +89,17 @@ describe('goodput', () => {
     expect(new Set(taken).size).toBeGreaterThan(2)
   })
 
+  it('asks drafters for as many nodes as it could use lately', () => {
+    const asked = (policy: BudgetPolicy): number => policy.plan(contextOf(flat())).nodes
+    const [good, bad] = [goodput(), goodput({ explore: 1 })]
+    expect(asked(good)).toBeLessThan(31)
+    play(good, 30, { right: 31 })
+    expect(asked(good)).toBe(31)
+    play(bad, 30, { right: 1, prob: 0.3 })
+    expect(asked(bad)).toBeLessThan(asked(goodput()))
+    expect(asked(bad)).toBeGreaterThan(0)
+  })
+
   it('speculates less when many sequences share a pass', () => {
     const cost = () => createCostModel(prices((rows) => 20 + rows))
     const [alone, few, many] = [1, 4, 32].map(

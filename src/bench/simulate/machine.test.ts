@@ -47,10 +47,10 @@ describe('curves', () => {
     expect(cheap('flat', 1)).toEqual([1, 256])
   })
 
-  it('give goodput the best number of nodes', () => {
+  it('let goodput ask for whole stairs', () => {
     const { cost } = curveMachine('stairs:8', { rowMs: 10, batch: 1, prices, drafter: 'lookup' })
     const policy = createPolicy({ policy: 'goodput', maxNodes: 31 })
-    expect(policy.plan({ round: 0, room: 100, context: 10, batch: 1, cost }).nodes).toBe(31)
+    expect(policy.plan({ round: 0, room: 100, context: 10, batch: 1, cost }).nodes % 8).toBe(7)
   })
 })
 
