@@ -33,9 +33,7 @@ export function remarks(document: BenchDocument): string[] {
           `While others were measured: ${noise.idle.map(({ program, share }) => `${program} took ${(100 * share).toFixed(1)} % of a processor`).join(', ')}.`,
         ]
       : []),
-    ...(noise.noisy
-      ? ['NOISY: the machine was too busy for these figures to be trusted; run again when it is quiet.']
-      : []),
+    ...(noise.noisy ? [`NOISY: ${NOISY} ${noiseAdvice(document)}`] : []),
     ...failed.map(
       ({ side, different }) =>
         `FAILED: ${side} answered differently from its plain decoding in ${different} turns; it has no speed-up.`,
@@ -47,6 +45,17 @@ export function remarks(document: BenchDocument): string[] {
         ]
       : []),
   ]
+}
+
+/** What a noisy run was. */
+export const NOISY = 'The machine was busy, or its speed changed, while this ran.'
+
+/** How far the figures of a noisy run may be trusted: as far as plain decoding agrees with itself, if that was asked for. */
+export function noiseAdvice({ summary, options }: Pick<BenchDocument, 'summary' | 'options'>): string {
+  const again = summary.find(({ side, group }) => side === `${options.baseline}#2` && group === OVERALL)?.decodeSpeedup
+  return again
+    ? `Sides took turns within seconds, so ratios suffer less: "${options.baseline}" against itself came out at ${showInterval(again)}, and nothing here is surer than that.`
+    : `Run again when it is quiet, or with "${options.baseline}" among the methods to see what the noise does to ratios.`
 }
 
 /** The table as Markdown, ready to paste. */

@@ -1,5 +1,6 @@
 /** How quiet the machine was, what the figures were taken with, and who could not take part. */
 import { lineChart, markup, type Markup, type MarkupValue } from '../../plot/index.ts'
+import { noiseAdvice } from '../table.ts'
 import type { BenchDocument } from '../types.ts'
 import { bytes, count, milliseconds, percent, plural } from './format.ts'
 import { figure, plainRows, section, table } from './parts.ts'
@@ -11,7 +12,7 @@ export function noise({ document }: View): Markup {
   if (turns.length === 0) return markup``
   const { reference, load, limit } = found
   const verdict = found.noisy
-    ? markup`<b>Too noisy:</b> do not trust the figures of this run.`
+    ? markup`<b>Noisy:</b> ${noiseAdvice(document)}`
     : markup`Quiet enough for the figures to be used.`
   const text = markup`<p>${verdict} Before every turn a fixed workload was timed, ${milliseconds(reference.medianMs)} in the median. It ranged from ${percent(reference.low)} to ${percent(reference.high)} of that. Turns more than ${percent(limit)} away: ${found.driftedTurns} of ${turns.length}. Load was ${load.before.toFixed(1)} before the run and ${load.after.toFixed(1)} after it.</p>`
   return section({ id: 'noise', heading: 'Noise', body: [text, turns.length > 1 && noiseCharts(document)] })

@@ -1,6 +1,7 @@
 /** The first sentences: what was compared on what machine, who was fastest, whether the texts are the same, whether to believe it. */
 import { markup, type Markup } from '../../plot/index.ts'
 import { OVERALL } from '../summary.ts'
+import { NOISY, noiseAdvice } from '../table.ts'
 import type { BenchDocument } from '../types.ts'
 import { enumerate, percent, plural, ratio } from './format.ts'
 import { fastest, fewestQuestions, type View } from './view.ts'
@@ -73,7 +74,8 @@ function conditions({ provenance, options }: BenchDocument): string {
   return `${model.file} on ${machine.cpu} (${plural(machine.processors, 'processor')}, ${plural(threads, 'thread')} used, kernels ${kernels}), ${options.maxTokens} tokens at most, ${sampling}, ${date.slice(0, 10)}.`
 }
 
-function warning({ noise, turns }: BenchDocument): Markup {
+function warning(document: BenchDocument): Markup {
+  const { noise, turns } = document
   const { low, high } = noise.reference
-  return markup`<p class="warning" role="note"><strong>The machine was too busy for these figures to be trusted.</strong> A fixed reference workload took ${percent(low)} to ${percent(high)} of its median time; turns more than ${percent(noise.limit)} away: ${noise.driftedTurns} of ${turns.length}. Run again when the machine is quiet.</p>`
+  return markup`<p class="warning" role="note"><strong>${NOISY}</strong> A fixed reference workload took ${percent(low)} to ${percent(high)} of its median time; turns more than ${percent(noise.limit)} away: ${noise.driftedTurns} of ${turns.length}. ${noiseAdvice(document)}</p>`
 }
