@@ -1,6 +1,6 @@
 /** Child process of `train.test.ts`: trains on fakes with a checkpoint after every step, until it is killed or done. */
 import { writeFileSync } from 'node:fs'
-import { runTraining } from '../../src/train/train.ts'
+import { runTraining } from '../../src/train/run/train.ts'
 import { fakeRun } from './training-run.ts'
 
 const [path = '', result = ''] = process.argv.slice(2)

@@ -1,9 +1,9 @@
 /** A whole run on fakes: texts and features of fixed seeds, a trainer of a few numbers, a real checkpoint. */
-import { openCheckpoint } from '../../src/train/checkpoint.ts'
-import { createRunBatches } from '../../src/train/run-batches.ts'
-import { splitTexts } from '../../src/train/texts.ts'
-import type { RunOptions, RunParts } from '../../src/train/train.ts'
-import type { TextFeatures } from '../../src/train/features.ts'
+import { openCheckpoint } from '../../src/train/run/checkpoint.ts'
+import { createRunBatches } from '../../src/train/run/run-batches.ts'
+import { splitTexts } from '../../src/train/run/texts.ts'
+import type { RunOptions, RunParts } from '../../src/train/run/train.ts'
+import type { TextFeatures } from '../../src/train/run/features.ts'
 import { FakeTrainer, type FakeTrainerOptions } from './trainer.ts'
 import { fakeReader, someTexts } from './training-texts.ts'
 

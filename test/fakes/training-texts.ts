@@ -1,6 +1,6 @@
 /** Texts and features of fixed seeds, for tests of training without a model. */
-import { encodeHalf } from '../../src/train/half.ts'
-import type { FeatureReader, TextFeatures } from '../../src/train/features.ts'
+import { encodeHalf } from '../../src/train/run/half.ts'
+import type { FeatureReader, TextFeatures } from '../../src/train/run/features.ts'
 import type { TrainingText } from '../../src/train/types.ts'
 import { uniformAt } from '../../src/util/rng.ts'
 

@@ -1,14 +1,14 @@
 /** The trainer of a run: a new head begins as the target's last layer, another one with its own weights. */
-import type { GgufModel } from '../gguf/index.ts'
-import { readModelConfig } from '../model/index.ts'
-import { defined } from '../util/assert.ts'
-import { median } from '../util/math.ts'
+import type { GgufModel } from '../../gguf/index.ts'
+import { readModelConfig } from '../../model/index.ts'
+import { defined } from '../../util/assert.ts'
+import { median } from '../../util/math.ts'
 import type { TextFeatures } from './features.ts'
 import { halfTable } from './half.ts'
 import type { TrainerParts } from './head-run-types.ts'
-import { createHeadTrainer, initialWeights } from './net/index.ts'
-import { readTensor } from './tensors.ts'
-import type { HeadTrainer } from './types.ts'
+import { createHeadTrainer, initialWeights } from '../net/index.ts'
+import { readTensor } from '../tensors.ts'
+import type { HeadTrainer } from '../types.ts'
 
 /** For `HeadRunParts.createTrainer`. Throws `unsupported-model` where the target's tables cannot be read. */
 export function openTrainer(parts: TrainerParts): Promise<HeadTrainer> {

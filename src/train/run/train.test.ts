@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { fakeRun } from '../../test/fakes/training-run.ts'
+import { fakeRun } from '../../../test/fakes/training-run.ts'
 import { openCheckpoint } from './checkpoint.ts'
 import type { CurvePoint, RunResult } from './run-types.ts'
 import { milestonesAt, runTraining } from './train.ts'
@@ -89,7 +89,7 @@ describe('an interrupted run', () => {
   })
 
   it('goes on after SIGKILL at any moment', async () => {
-    const child = fileURLToPath(new URL('../../test/fakes/train-until-killed.ts', import.meta.url))
+    const child = fileURLToPath(new URL('../../../test/fakes/train-until-killed.ts', import.meta.url))
     const start = () =>
       spawn(process.execPath, ['--import', 'tsx', child, path, join(folder, 'result')], {
         stdio: ['ignore', 'pipe', 'inherit'],

@@ -3,7 +3,7 @@
  * and renamed, so that a kill at any moment leaves the old file or the new one.
  */
 import { closeSync, existsSync, fstatSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs'
-import { UsageError } from '../util/errors.ts'
+import { UsageError } from '../../util/errors.ts'
 import type { RunPosition } from './run-types.ts'
 
 /** What the same command must say again to go on: compared field by field. */

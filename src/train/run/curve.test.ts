@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { uniformAt } from '../util/rng.ts'
+import { uniformAt } from '../../util/rng.ts'
 import { describeFit, fitCurve } from './curve.ts'
 
 const tokens = [1e4, 2e4, 4e4, 8e4, 16e4]

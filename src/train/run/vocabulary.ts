@@ -1,6 +1,6 @@
 /** Which tokens a head may propose: the most frequent ones of what the target writes. */
-import type { TokenId } from '../tree/index.ts'
-import type { TrainingText } from './types.ts'
+import type { TokenId } from '../../tree/index.ts'
+import type { TrainingText } from '../types.ts'
 
 /** How often every token stands in answers: [vocabSize]. Tokens outside the vocabulary are not counted. */
 export function countAnswerTokens(texts: Iterable<TrainingText>, vocabSize: number): Float64Array {

@@ -2,12 +2,12 @@
  * The loop of a training run: steps, evaluations, checkpoints, the best weights, an early end. It knows batches and a
  * trainer, no files and no model. The same inputs give the same weights, bit for bit, in one piece or in many.
  */
-import { throwIfAborted } from '../util/errors.ts'
+import { throwIfAborted } from '../../util/errors.ts'
 import type { CheckpointFile } from './checkpoint.ts'
 import { meanScores, chainLength } from './scores.ts'
 import { learningRateAt, stateLossAt, type Schedule } from './schedule.ts'
 import type { CurvePoint, RunEvent, RunPosition, RunResult } from './run-types.ts'
-import type { HeadTrainer, StepReport, TrainingBatch } from './types.ts'
+import type { HeadTrainer, StepReport, TrainingBatch } from '../types.ts'
 
 /** Batches of a run. */
 export interface BatchSource {

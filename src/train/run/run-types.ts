@@ -1,5 +1,5 @@
 /** Contracts of a training run: where it stands, what it has seen, what it tells. */
-import type { DepthScore } from './types.ts'
+import type { DepthScore } from '../types.ts'
 
 /** Scores at one moment of a run. */
 export interface CurvePoint {

@@ -1,8 +1,8 @@
 /** How much memory a run takes, told before it begins. */
-import type { ModelSpec } from '../model/index.ts'
-import { UsageError } from '../util/errors.ts'
+import type { ModelSpec } from '../../model/index.ts'
+import { UsageError } from '../../util/errors.ts'
 import type { HeadRunSettings } from './head-run-types.ts'
-import type { HeadShape } from './types.ts'
+import type { HeadShape } from '../types.ts'
 
 /** Throws `out-of-memory` where a run would take more than it may. */
 export function requireMemory(settings: HeadRunSettings, shape: HeadShape, target: ModelSpec): void {

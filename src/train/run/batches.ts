@@ -1,10 +1,10 @@
 /** Windows into batches of like length, in an order that depends on seed and epoch only, so that a run can go on anywhere. */
-import { defined } from '../util/assert.ts'
-import { uniformAt } from '../util/rng.ts'
+import { defined } from '../../util/assert.ts'
+import { uniformAt } from '../../util/rng.ts'
 import type { TextFeatures } from './features.ts'
 import { halfTable } from './half.ts'
 import type { TextWindow } from './texts.ts'
-import type { TrainingBatch, TrainingText } from './types.ts'
+import type { TrainingBatch, TrainingText } from '../types.ts'
 
 /** Batches that are sorted by length together; more would make the order of an epoch less random. */
 const POOL_BATCHES = 16

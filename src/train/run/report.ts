@@ -1,5 +1,5 @@
 /** The course of a training run as one HTML file: no network, no script, light and dark. */
-import { lineChart, markup, plotStyles, trusted, type Markup } from '../plot/index.ts'
+import { lineChart, markup, plotStyles, trusted, type Markup } from '../../plot/index.ts'
 import { describeFit } from './curve.ts'
 import type { HeadRunSummary } from './head-run-types.ts'
 import type { CurvePoint } from './run-types.ts'

@@ -3,11 +3,11 @@
  * the target's likeliest next token at every position. Large passes of one size, filled with several texts where one is
  * too short, because a graph is made once per size. Rows of a pass do not depend on each other, so packing changes no bit.
  */
-import { defined } from '../util/assert.ts'
-import { throwIfAborted } from '../util/errors.ts'
-import { argMax } from '../util/math.ts'
-import type { Sequence, TargetModel } from '../model/index.ts'
-import { chainTree, type Scores, type TokenId } from '../tree/index.ts'
+import { defined } from '../../util/assert.ts'
+import { throwIfAborted } from '../../util/errors.ts'
+import { argMax } from '../../util/math.ts'
+import type { Sequence, TargetModel } from '../../model/index.ts'
+import { chainTree, type Scores, type TokenId } from '../../tree/index.ts'
 import { encodeHalf } from './half.ts'
 
 /** Features of one text. */

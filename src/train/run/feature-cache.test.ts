@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, truncate, utimes, writeFile } from 'node:fs/promi
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { fakeReader, someTexts } from '../../test/fakes/training-texts.ts'
+import { fakeReader, someTexts } from '../../../test/fakes/training-texts.ts'
 import { FeatureCache } from './feature-cache.ts'
 
 const texts = someTexts(40)

@@ -1,7 +1,7 @@
 /** Texts into training and held-out ones, and into windows. Everything is a function of the texts and the settings. */
 import { createHash } from 'node:crypto'
-import { UsageError } from '../util/errors.ts'
-import type { TrainingText } from './types.ts'
+import { UsageError } from '../../util/errors.ts'
+import type { TrainingText } from '../types.ts'
 
 /** Indices into a list of texts, ascending. */
 export interface TextSplit {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { someTexts } from '../../test/fakes/training-texts.ts'
+import { someTexts } from '../../../test/fakes/training-texts.ts'
 import { lessonsOf, splitTexts, trimText, windowsOf } from './texts.ts'
 
 describe('windows', () => {

@@ -1,13 +1,13 @@
 /** Contracts of `trainHead`: what it is told, what it needs from outside, what it reports. */
-import type { GgufModel } from '../gguf/index.ts'
-import type { Backend } from '../model/index.ts'
+import type { GgufModel } from '../../gguf/index.ts'
+import type { Backend } from '../../model/index.ts'
 import type { RunIdentity } from './checkpoint.ts'
 import type { CurveFit } from './curve.ts'
-import type { HeadType } from './head-file.ts'
+import type { HeadType } from '../head-file.ts'
 import type { RunEvent, RunPosition } from './run-types.ts'
 import type { HeadStart } from './start.ts'
 import type { RunOptions } from './train.ts'
-import type { HeadShape, HeadTrainer, TeacherTables, TrainingText } from './types.ts'
+import type { HeadShape, HeadTrainer, TeacherTables, TrainingText } from '../types.ts'
 
 /** What decides the weights, besides target and texts. */
 export interface LearningSettings extends Omit<RunOptions, 'checkpointMs'> {

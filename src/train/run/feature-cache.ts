@@ -6,10 +6,10 @@
 import { createHash } from 'node:crypto'
 import { open, mkdir, readdir, rename, rm, stat, statfs, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
-import { defined } from '../util/assert.ts'
-import { UsageError } from '../util/errors.ts'
+import { defined } from '../../util/assert.ts'
+import { UsageError } from '../../util/errors.ts'
 import type { FeatureReader, TextFeatures } from './features.ts'
-import type { TrainingText } from './types.ts'
+import type { TrainingText } from '../types.ts'
 
 export interface FeatureCacheOptions {
   /** Folder of all feature caches. */

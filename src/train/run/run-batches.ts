@@ -1,11 +1,11 @@
 /** Batches of a run: windows of texts, and their features from cache or target. */
-import { defined } from '../util/assert.ts'
-import { UsageError } from '../util/errors.ts'
+import { defined } from '../../util/assert.ts'
+import { UsageError } from '../../util/errors.ts'
 import { BatchBuilder, inBatches, planEpoch } from './batches.ts'
 import type { TextFeatures } from './features.ts'
 import { lessonsOf, windowsOf, type TextSplit, type TextWindow } from './texts.ts'
 import type { BatchSource } from './train.ts'
-import type { TrainingBatch, TrainingText } from './types.ts'
+import type { TrainingBatch, TrainingText } from '../types.ts'
 
 export interface RunBatchOptions {
   readonly width: number

@@ -1,5 +1,5 @@
 /** Scores of several batches as one, and what they promise when a head drafts. */
-import type { DepthScore, StepReport } from './types.ts'
+import type { DepthScore, StepReport } from '../types.ts'
 
 /** Means by depth, each batch by its rows. */
 export function meanScores(reports: readonly StepReport[]): DepthScore[] {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { fakeReader, someTexts } from '../../test/fakes/training-texts.ts'
+import { fakeReader, someTexts } from '../../../test/fakes/training-texts.ts'
 import { BatchBuilder, planEpoch } from './batches.ts'
 import { halfTable } from './half.ts'
 import { windowsOf } from './texts.ts'

@@ -1,9 +1,9 @@
 /** What a run starts from: sizes and tables of the target, and a new head or one that is trained further. */
-import type { GgufModel } from '../gguf/index.ts'
-import { checkDraftIds, DRAFT_IDS, readEagle3Config, readModelConfig } from '../model/index.ts'
-import { UsageError } from '../util/errors.ts'
-import { readBytes, readTensor } from './tensors.ts'
-import type { HeadShape, TeacherTables } from './types.ts'
+import type { GgufModel } from '../../gguf/index.ts'
+import { checkDraftIds, DRAFT_IDS, readEagle3Config, readModelConfig } from '../../model/index.ts'
+import { UsageError } from '../../util/errors.ts'
+import { readBytes, readTensor } from '../tensors.ts'
+import type { HeadShape, TeacherTables } from '../types.ts'
 
 /** A head before the first step of a run. */
 export interface HeadStart {
