@@ -36,9 +36,12 @@ export function dequantize(type: number, bytes: Uint8Array, count: number): Floa
 /** Writes the values of the block at byte `at` to `out` [blockSize]. */
 type Unpack = (view: DataView, at: number, out: Float32Array) => void
 
-/** Half precision to number. */
 function half(view: DataView, at: number): number {
-  const bits = view.getUint16(at, true)
+  return halfToNumber(view.getUint16(at, true))
+}
+
+/** The number of 16 bits of half precision. */
+export function halfToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1
   const exponent = (bits >> 10) & 31
   const fraction = bits & 1023

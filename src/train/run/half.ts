@@ -1,4 +1,5 @@
 /** Half-precision numbers: features wait on the disk in two bytes each. Rounds to the nearest, ties to even. */
+import { halfToNumber } from '../../gguf/index.ts'
 
 /** Writes `values` as F16 bits from `into[at]` on. What is too large becomes the largest number: a stream may have outliers. */
 export function encodeHalf(values: Float32Array, into: Uint16Array, at: number): void {
@@ -16,14 +17,7 @@ export function encodeHalf(values: Float32Array, into: Uint16Array, at: number):
 
 /** All 65536 numbers by their F16 bits: decoding is a look-up. */
 export function halfTable(): Float32Array {
-  return Float32Array.from({ length: 65536 }, (_, bits) => {
-    const sign = bits & 0x8000 ? -1 : 1
-    const exponent = (bits >> 10) & 31
-    const fraction = bits & 1023
-    if (exponent === 0) return sign * fraction * 2 ** -24
-    if (exponent === 31) return fraction ? NaN : sign * Infinity
-    return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
-  })
+  return Float32Array.from({ length: 65536 }, (_, bits) => halfToNumber(bits))
 }
 
 // ---------------------------------------------------------------------------------------------------------------
