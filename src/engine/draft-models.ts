@@ -3,7 +3,14 @@ import { DisposeStack } from '../util/dispose.ts'
 import { UsageError } from '../util/errors.ts'
 import type { DraftParts } from '../draft/index.ts'
 import { loadGguf, type GgufModel } from '../gguf/index.ts'
-import { loadDraftHead, loadModel, type Backend, type DraftHead, type GraphModel } from '../model/index.ts'
+import {
+  loadDraftHead,
+  loadModel,
+  readModelConfig,
+  type Backend,
+  type DraftHead,
+  type GraphModel,
+} from '../model/index.ts'
 import { loadTokenizer, vocabularyFingerprint, type Tokenizer } from '../text/index.ts'
 import type { EngineOptions } from './types.ts'
 
@@ -36,9 +43,8 @@ async function openDraftModel(path: string, context: DraftContext): Promise<Grap
       `expected a draft model with the vocabulary of ${model.spec.name} (${tokenizer.vocabSize} tokens), got another one of ${draftTokenizer.vocabSize} tokens in ${path}; choose a smaller model of the same family`,
     )
   }
-  const trained =
-    gguf.metadata.number(`${gguf.metadata.string('general.architecture') ?? ''}.context_length`) ?? model.context
-  return await loadModel(gguf, { backend, context: Math.min(model.context, trained), ...shared(options) })
+  const { trainedContext } = readModelConfig(gguf)
+  return await loadModel(gguf, { backend, context: Math.min(model.context, trainedContext), ...shared(options) })
 }
 
 /** A draft head that was made for the model. Throws `drafter-mismatch` or `bad-file`. */

@@ -1,6 +1,7 @@
 export type { Point } from './types.ts'
 export { markup, trusted, type Markup, type MarkupValue } from './markup.ts'
-export { plotStyles, mark } from './theme.ts'
+export { mark } from './theme.ts'
+export { htmlPage } from './page.ts'
 export { lineChart, sortedChart } from './line.ts'
 export { forestChart, type ForestRow } from './forest.ts'
 export { barChart } from './bars.ts'

@@ -29,6 +29,13 @@ export interface RopeSettings {
   readonly betaSlow: number
 }
 
+/** The numbers that `ggml_rope_ext` and its backward twin take last, in their order. */
+export function ropeArguments(rope: RopeSettings) {
+  const { dims, mode, originalContext, base, scale, extFactor, attnFactor, betaFast, betaSlow } = rope
+  const modeNumber = mode === 'neox' ? 2 : 0
+  return [dims, modeNumber, originalContext, base, scale, extFactor, attnFactor, betaFast, betaSlow] as const
+}
+
 /** Accumulate in 32 bits (`GGML_PREC_F32`). */
 const PRECISION_F32 = 10
 
@@ -176,15 +183,7 @@ export class Ops {
       a.pointer,
       positions.pointer,
       factors ? factors.pointer : null,
-      rope.dims,
-      rope.mode === 'neox' ? 2 : 0,
-      rope.originalContext,
-      rope.base,
-      rope.scale,
-      rope.extFactor,
-      rope.attnFactor,
-      rope.betaFast,
-      rope.betaSlow,
+      ...ropeArguments(rope),
     )
     return this.#fresh(pointer, a.shape)
   }

@@ -5,7 +5,7 @@
  */
 import { assert } from '../util/assert.ts'
 import type { BaseFunctions, ContextPtr, TensorPtr } from '../ffi/index.ts'
-import type { RopeSettings } from './ops.ts'
+import { ropeArguments, type RopeSettings } from './ops.ts'
 import {
   contiguousStrides,
   describe,
@@ -227,15 +227,7 @@ export class TrainingOps {
       a.pointer,
       positions.pointer,
       null,
-      rope.dims,
-      rope.mode === 'neox' ? 2 : 0,
-      rope.originalContext,
-      rope.base,
-      rope.scale,
-      rope.extFactor,
-      rope.attnFactor,
-      rope.betaFast,
-      rope.betaSlow,
+      ...ropeArguments(rope),
     )
     return this.#fresh(pointer, a.shape)
   }

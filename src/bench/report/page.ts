@@ -2,7 +2,7 @@
  * One file that holds the whole report: no network, no other files; styles and a small script inside. Without the script
  * everything but the side-by-side is there. It draws nothing itself: sections do.
  */
-import { markup, plotStyles, trusted, type Markup } from '../../plot/index.ts'
+import { htmlPage, markup, trusted, type Markup } from '../../plot/index.ts'
 import type { BenchDocument } from '../types.ts'
 import { missing, noise, provenance } from './conditions.ts'
 import { acceptance, prices, tauAgainstRows } from './drafting.ts'
@@ -20,30 +20,16 @@ export function renderPage(document: BenchDocument): string {
   const view = createView(document)
   const sections = [results, speedups, acceptance, tauAgainstRows, prices, timePerRound, perPrompt, trees, sideBySide]
   const main = [...sections, noise, provenance, missing].map((part) => part(view))
-  const page = markup`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="heterospec ${document.provenance.heterospec}">
-<link rel="icon" href="data:,">
-<title>${titleOf(document)}</title>
-<style>${trusted(`${plotStyles()}\n${pageStyles}`)}</style>
-</head>
-<body>
-<a class="skip" href="#main">Skip to the results</a>
+  const { heterospec } = document.provenance
+  const body = markup`<a class="skip" href="#main">Skip to the results</a>
 ${headline(view)}
 ${contents(main)}
 <main id="main" tabindex="-1">
 ${main}
 </main>
-<footer><p>Made by heterospec ${document.provenance.heterospec}. Times mean something only against others of the same run.</p></footer>
-<script>${trusted(pageScript)}</script>
-</body>
-</html>
-`
-  return page.text
+<footer><p>Made by heterospec ${heterospec}. Times mean something only against others of the same run.</p></footer>`
+  const title = titleOf(document)
+  return htmlPage({ title, styles: pageStyles, body, generator: `heterospec ${heterospec}`, script: pageScript })
 }
 
 // ------------------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 import type { GgufModel } from '../../gguf/index.ts'
 import { readModelConfig } from '../../model/index.ts'
 import { UsageError } from '../../util/errors.ts'
+import { officialTaps } from '../taps.ts'
 import type { PublishedConfig } from './config.ts'
 
 /** What a head has to fit. */
@@ -28,7 +29,7 @@ export function fitConfig(config: PublishedConfig, path: string, target: ImportT
   if (config.vocabSize !== undefined && config.vocabSize !== vocabSize) {
     throw mismatch(path, `a head for the ${vocabSize} tokens of ${name}`, `one for ${config.vocabSize}`)
   }
-  const layers = config.targetLayers ?? [2, layerCount >> 1, layerCount - 3]
+  const layers = config.targetLayers ?? officialTaps(layerCount)
   const shown = `[${layers.slice(0, 8).join(', ')}]`
   if (layers.length !== 3 || new Set(layers).size !== 3) throw mismatch(path, 'three different layers', shown)
   if (layers.some((layer) => !(layer >= 0 && layer <= layerCount))) {

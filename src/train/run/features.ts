@@ -8,6 +8,7 @@ import { throwIfAborted } from '../../util/errors.ts'
 import { argMax } from '../../util/math.ts'
 import type { Sequence, TargetModel } from '../../model/index.ts'
 import { chainTree, type Scores, type TokenId } from '../../tree/index.ts'
+import { officialTaps } from '../taps.ts'
 import { encodeHalf } from './half.ts'
 
 /** Features of one text. */
@@ -37,11 +38,10 @@ const PASS_ROWS = 128
 /** Texts in one pass; the cache of keys and values must have room for them. */
 const MOST_TEXTS = 8
 
-/** Layers whose incoming streams a head reads when nobody says: early, middle and late, as EAGLE-3 does. */
+/** `officialTaps`, or the last layers where there are too few for that rule. */
 export function defaultTaps(layerCount: number): number[] {
-  const wanted = [2, Math.floor(layerCount / 2), layerCount - 3]
+  const wanted = officialTaps(layerCount)
   if (new Set(wanted).size === 3 && wanted.every((layer) => layer > 0)) return wanted.sort((a, b) => a - b)
-  // Toy models have too few layers for that rule.
   return [0, 1, 2].map((place) => Math.max(0, layerCount - 2 + place))
 }
 

@@ -5,7 +5,7 @@
 import { existsSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { loadGguf, type GgufModel } from '../../gguf/index.ts'
-import { loadModel, openBackend } from '../../model/index.ts'
+import { loadModel, openBackend, readModelConfig } from '../../model/index.ts'
 import { DisposeStack } from '../../util/dispose.ts'
 import { UsageError } from '../../util/errors.ts'
 import { takePidLock } from '../../util/pid-lock.ts'
@@ -71,8 +71,7 @@ function guardOutput(out: string): Disposable {
 }
 
 async function collectTexts({ settings, texts, signal }: HeadRunParts, target: GgufModel): Promise<TrainingText[]> {
-  const architecture = target.metadata.string('general.architecture') ?? ''
-  const most = Math.min(LONGEST_TEXT, target.metadata.number(`${architecture}.context_length`) ?? LONGEST_TEXT)
+  const most = Math.min(LONGEST_TEXT, readModelConfig(target).trainedContext)
   const found: TrainingText[] = []
   for await (const text of texts(target)) {
     signal?.throwIfAborted()
@@ -94,13 +93,11 @@ function startOf(
   more: Iterable<number> | undefined,
 ): HeadStart {
   if (settings.from !== undefined) return readHeadStart(loadGguf(settings.from), target)
-  const vocabSize = target.tensors.find(({ name }) => name === 'token_embd.weight')?.shape[1] ?? 0
+  const { vocabSize, layerCount: layers } = readModelConfig(target)
   const counts = countAnswerTokens(pick(texts, split.training), vocabSize)
   if (more) countTokens(more, counts)
   const size = Math.min(settings.draftVocab, vocabSize)
   const shape = shapeOfNewHead(target, size)
-  const architecture = target.metadata.string('general.architecture') ?? ''
-  const layers = target.metadata.number(`${architecture}.block_count`) ?? 0
   const taps = settings.taps ?? defaultTaps(layers)
   if (taps.length !== 3 || new Set(taps).size !== 3 || taps.some((tap) => tap > layers)) {
     throw new UsageError(
@@ -108,7 +105,7 @@ function startOf(
       `expected three different layers from 0 to ${layers} for --taps, got ${taps.join(',')}; leave it out for ${defaultTaps(layers).join(',')}`,
     )
   }
-  return { shape, taps, draftIds: chooseDraftVocabulary(counts, size), weights: undefined }
+  return { shape, taps, draftIds: chooseDraftVocabulary(counts, size), weights: undefined, continuedFrom: undefined }
 }
 
 function* pick(texts: readonly TrainingText[], indices: readonly number[]): Generator<TrainingText, void, undefined> {
@@ -130,7 +127,7 @@ function describeRun(
   const identity: RunIdentity = {
     target: target.fingerprint,
     data: dataHash,
-    from: settings.from === undefined ? null : loadGguf(settings.from).fingerprint,
+    from: start.continuedFrom ?? null,
     taps: taps.join(','),
     'draft-vocab': draftIds.length,
     'draft tokens': hashTexts([{ tokens: [...draftIds], answers: [], temperature: 0 }]),
@@ -168,9 +165,8 @@ async function execute(
   await using stack = new DisposeStack()
   const backend = stack.use(openBackend({ threads: settings.threads }))
   const longest = Math.max(256, ...texts.map(({ tokens }) => tokens.length))
-  const model = stack.use(
-    await loadModel(target, { backend, context: Math.min(longest, contextOf(target)), sequences: 6 }),
-  )
+  const context = Math.min(longest, readModelConfig(target).trainedContext)
+  const model = stack.use(await loadModel(target, { backend, context, sequences: 6 }))
   requireMemory(settings, shape, model.spec)
   const cache = new FeatureCache(texts, createFeatureReader(model, taps), {
     folder: join(settings.cacheDir, 'features'),
@@ -214,12 +210,6 @@ async function execute(
   return { run, position: result.position, fit: fitOf(result), cachedShare }
 }
 
-function contextOf(target: GgufModel): number {
-  return (
-    target.metadata.number(`${target.metadata.string('general.architecture') ?? ''}.context_length`) ?? LONGEST_TEXT
-  )
-}
-
 function contentsOf(
   settings: HeadRunSettings,
   target: GgufModel,
@@ -227,7 +217,7 @@ function contentsOf(
   tensors: ReadonlyMap<string, Float32Array>,
   point: CurvePoint,
 ): HeadContents {
-  const { shape, taps, draftIds } = run.start
+  const { shape, taps, draftIds, continuedFrom } = run.start
   return {
     name: `EAGLE-3 head for ${run.targetName}`,
     ...{ shape, draftIds, tensors },
@@ -235,7 +225,7 @@ function contentsOf(
     targetLayers: taps,
     normBeforeResidual: false,
     normBeforeFusion: false,
-    trainedContext: contextOf(target),
+    trainedContext: readModelConfig(target).trainedContext,
     provenance: {
       target_fingerprint: target.fingerprint,
       target_name: run.targetName,
@@ -249,7 +239,7 @@ function contentsOf(
       held_out_agreement: point.heldOut.map(({ agreement }) => agreement.toFixed(4)).join(','),
       held_out_chain: Number(point.tau.toFixed(4)),
       settings: JSON.stringify(settings.learning),
-      ...(settings.from === undefined ? {} : { continued_from: loadGguf(settings.from).fingerprint }),
+      ...(continuedFrom === undefined ? {} : { continued_from: continuedFrom }),
     },
   }
 }

@@ -1,5 +1,5 @@
 /** The course of a training run as one HTML file: no network, no script, light and dark. */
-import { lineChart, markup, plotStyles, trusted, type Markup } from '../../plot/index.ts'
+import { htmlPage, lineChart, markup, type Markup } from '../../plot/index.ts'
 import { describeFit } from './curve.ts'
 import type { HeadRunSummary } from './head-run-types.ts'
 import type { CurvePoint } from './run-types.ts'
@@ -9,18 +9,7 @@ export function renderTraining(summary: HeadRunSummary, command: string): string
   const { run, position, fit } = summary
   const { curve } = position
   const title = `Training a draft head for ${run.targetName}`
-  const page = markup`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>${title}</title>
-<style>${trusted(`${plotStyles()}\n${styles}`)}</style>
-</head>
-<body>
-<main>
+  const body = markup`<main>
 <h1>${title}</h1>
 <p>${run.texts} texts with ${run.answerTokens} answer tokens, ${run.heldOutTexts} texts held out; ${run.start.draftIds.length} draft tokens, which cover ${percent(run.coverage)} of held-out answers.</p>
 ${section('agreement', 'Agreement by depth', agreementChart(curve), 'How often the likeliest drafted token was the target’s likeliest token, on text that was never trained on, with every earlier token given. A wide gap to the line of the training text means that there was too little of it.')}
@@ -29,11 +18,8 @@ ${section('chain', 'Tokens per pass', chainChart(curve), describeFit(fit))}
 <h2 id="numbers">All numbers</h2>
 <div class="scroll">${table(curve)}</div>
 <p class="note">Made by <code>${command}</code></p>
-</main>
-</body>
-</html>
-`
-  return page.text
+</main>`
+  return htmlPage({ title, styles, body })
 }
 
 // ---------------------------------------------------------------------------------------------------------------

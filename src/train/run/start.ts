@@ -13,6 +13,8 @@ export interface HeadStart {
   readonly draftIds: Int32Array
   /** Tensors of a head's file; undefined for a new head. */
   readonly weights: ReadonlyMap<string, Float32Array> | undefined
+  /** Fingerprint of that file. */
+  readonly continuedFrom: string | undefined
 }
 
 /** Sizes of a new head: one layer like the target's, rotated by the target's base. */
@@ -79,6 +81,7 @@ export function readHeadStart(head: GgufModel, target: GgufModel): HeadStart {
       draftVocabSize,
     },
     taps: config.targetLayers,
+    continuedFrom: head.fingerprint,
     draftIds: order.map((place) => stored[place] as number),
     weights: new Map(
       head.tensors
