@@ -59,7 +59,7 @@ const learningOptions = z.strictObject({
     .optional()
     .describe('how often all text is read; default: 4, or until --minutes are over'),
   minutes: z.number().gt(0).max(1e6).optional().describe('end after so many minutes of training'),
-  batch: z.int().min(1).max(1024).default(16).describe('windows per step'),
+  batch: z.int().min(1).max(1024).default(4).describe('windows per step'),
   length: z.int().min(16).max(4096).default(256).describe('positions of a window'),
   unroll: z.int().min(1).max(16).default(3).describe('depths that are trained'),
   candidates: z

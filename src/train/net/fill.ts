@@ -7,6 +7,7 @@ import type { Candidates } from './candidates.ts'
 import type { LessonResults } from './lesson.ts'
 import { ownSlots, type Network } from './network.ts'
 import type { Plan, PlanStep } from './plan.ts'
+import { scaleTaps } from './tap-scales.ts'
 
 export interface FillOptions {
   readonly width: number
@@ -16,6 +17,8 @@ export interface FillOptions {
   /** Weight of step s in the loss is `decay` to the s. */
   readonly decay: number
   readonly stateLoss: number
+  /** What the tapped streams are divided by, low to high. */
+  readonly tapScales: readonly number[]
 }
 
 /** 0 and minus infinity as F16. */
@@ -48,7 +51,12 @@ export function fillNetwork(
   const { width } = options
   const all = Int32Array.from({ length: sizes.texts * sizes.length }, (_, row) => row)
   const placeOf = (row: number): number => row % sizes.length
-  graph.write(network.features, padded(batch.features, 3 * width, batch, sizes.length))
+  const features = scaleTaps(
+    batch.features,
+    options.tapScales.map((scale) => 1 / scale),
+    width,
+  )
+  graph.write(network.features, padded(features, 3 * width, batch, sizes.length))
   graph.write(network.places, all.map(placeOf))
   graph.write(network.rows, plan.rows)
   graph.write(network.states, lessonStates(batch, plan, width))

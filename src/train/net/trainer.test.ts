@@ -11,6 +11,7 @@ import {
   VOCABULARY,
 } from '../../../test/fixtures/training.ts'
 import { referenceLoss } from '../../../test/golden/training-reference.ts'
+import { scaleFusion, scaleTaps } from './tap-scales.ts'
 import { createHeadTrainer, initialWeights, type HeadTrainerOptions, type NetTrainer } from './index.ts'
 
 const backend = openBackend({ threads: 1 })
@@ -106,6 +107,23 @@ describe('a trainer', () => {
         .reduce((sum, [, mean]) => sum + mean.reduce((total, x) => total + (x / 0.1) ** 2, 0), 0),
     )
     expect(norm).toBeCloseTo(0.5, 4)
+  })
+
+  it('learns from streams of other sizes as it does from streams of size one', async () => {
+    const factors = [8, 0.5, 32] as const
+    const width = batch.states.length / batch.tokens.length
+    const larger = { ...batch, features: scaleTaps(batch.features, factors, width) }
+    const weights = toyWeights()
+    const smaller = factors.map((factor) => 1 / factor)
+    await using plain = open()
+    await using scaled = open({ initial: scaleFusion(weights, smaller, width), tapScales: factors })
+    for (let step = 0; step < 3; step++) {
+      const expected = await plain.step(batch, quick)
+      const { loss, gradientNorm } = await scaled.step(larger, quick)
+      // Powers of two: not a bit differs.
+      expect({ loss, gradientNorm }).toEqual({ loss: expected.loss, gradientNorm: expected.gradientNorm })
+    }
+    expect([...scaled.weights()]).toEqual([...scaleFusion(plain.weights(), smaller, width)])
   })
 
   it.each([

@@ -13,6 +13,7 @@ import { buildNetwork, disposeNetwork, type Network, type NetworkOptions } from 
 import { ADAM_EPSILON, Optimizer } from './optimizer.ts'
 import { Parameters } from './parameters.ts'
 import { planBatch, roundUp, type Plan } from './plan.ts'
+import { scaleFusion } from './tap-scales.ts'
 
 export interface HeadTrainerOptions {
   readonly shape: HeadShape
@@ -38,6 +39,12 @@ export interface HeadTrainerOptions {
    * vocabulary is large; losses and agreement that `step` reports are estimates then, those of `evaluate` never.
    */
   readonly candidates?: number
+  /**
+   * Typical sizes of the tapped streams, low to high. Training divides the streams by them, so that one learning rate suits
+   * the fusion, too: AdamW's steps are as long for inputs of size 50 as for those of size 1. Weights that come and go are
+   * for the streams as they are. Default 1.
+   */
+  readonly tapScales?: readonly [number, number, number]
 }
 
 const MAX_UNROLL = 16
@@ -57,6 +64,7 @@ export class NetTrainer implements HeadTrainer {
   readonly #parameters: Parameters
   readonly #teacher: TensorStore
   readonly #draftIdOf: (token: number) => number
+  readonly #tapScales: readonly number[]
   readonly #networks = new Map<string, Network>()
   #optimizer: Optimizer | undefined
   #steps = 0
@@ -68,8 +76,9 @@ export class NetTrainer implements HeadTrainer {
     this.shape = shape
     this.#options = options
     this.#decay = options.layerDecay ?? 0.8
+    this.#tapScales = options.tapScales ?? [1, 1, 1]
     this.#draftIdOf = draftIdsByToken(options)
-    this.#parameters = new Parameters(backend, shape, options.initial)
+    this.#parameters = new Parameters(backend, shape, scaleFusion(options.initial, this.#tapScales, shape.width))
     this.#teacher = new TensorStore(backend, [
       { name: 'output', type: TYPE.F32, shape: [shape.width, shape.draftVocabSize] },
       { name: 'norm', type: TYPE.F32, shape: [shape.width] },
@@ -105,7 +114,14 @@ export class NetTrainer implements HeadTrainer {
 
   weights(): ReadonlyMap<string, Float32Array> {
     this.#requireLive()
-    return new Map(this.#parameters.list.map(({ name, value }) => [name, this.#parameters.view(value).slice()]))
+    const trained = new Map(
+      this.#parameters.list.map(({ name, value }) => [name, this.#parameters.view(value).slice()]),
+    )
+    return scaleFusion(
+      trained,
+      this.#tapScales.map((scale) => 1 / scale),
+      this.shape.width,
+    )
   }
 
   state(): ReadonlyMap<string, Float32Array> {
@@ -167,6 +183,7 @@ export class NetTrainer implements HeadTrainer {
       embedding: this.#options.teacher.embedding,
       decay: this.#decay,
       stateLoss,
+      tapScales: this.#tapScales,
     }
     const chosen = candidates === undefined ? undefined : await this.#choose(network, batch, plan, candidates)
     fillNetwork(network, batch, plan, options, chosen)

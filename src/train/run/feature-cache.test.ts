@@ -14,9 +14,9 @@ let folder: string
 beforeEach(async () => (folder = await mkdtemp(join(tmpdir(), 'heterospec-features-'))))
 afterEach(() => rm(folder, { recursive: true }))
 
-function open(limitBytes = 1e9, identity = ['model', 'taps', 'texts']) {
+function open(limitBytes = 1e9, identity = ['model', 'taps'], given = texts) {
   const reader = fakeReader(4)
-  return { reader, cache: new FeatureCache(texts, reader, { folder, identity, limitBytes, shardRows: 100 }) }
+  return { reader, cache: new FeatureCache(given, reader, { folder, identity, limitBytes, shardRows: 100 }) }
 }
 
 async function shards(): Promise<string[]> {
@@ -69,12 +69,23 @@ it('keeps within its limit and gives the same numbers for the rest', async () =>
   expect(await open(0).cache.prepare()).toBe(0)
 })
 
-it('other texts have other files, and the oldest make room', async () => {
-  await open(20_000, ['old']).cache.prepare()
-  const [old] = await readdir(folder)
-  await utimes(join(folder, old!), 1, 1)
-  await open(60_000, ['new']).cache.prepare()
-  expect(await readdir(folder)).toHaveLength(2)
-  await open(20_000, ['newest']).cache.prepare()
-  expect(await readdir(folder)).not.toContain(old)
+it('computes only what is new when texts were added', async () => {
+  const half = texts.slice(0, 20)
+  await open(1e9, ['model', 'taps'], half).cache.prepare()
+  const { cache, reader } = open()
+  await cache.prepare()
+  const before = half.reduce((sum, { tokens }) => sum + tokens.length, 0)
+  // The last shard of the first run was not full, and is another one now.
+  expect(reader.counts.rows).toBeLessThan(rows - before + 200)
+  expect(await cache.read(all)).toEqual(expected)
+})
+
+it('another target has other files, and the oldest make room', async () => {
+  await open(30_000, ['old']).cache.prepare()
+  const old = await shards()
+  for (const path of old) await utimes(path, 1, 1)
+  await open(90_000, ['new']).cache.prepare()
+  expect(await shards()).toEqual(expect.arrayContaining(old))
+  await open(30_000, ['newest']).cache.prepare()
+  expect((await shards()).filter((path) => old.includes(path))).toEqual([])
 })

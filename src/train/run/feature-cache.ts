@@ -1,9 +1,10 @@
 /**
  * Features on the disk: computed once for texts, target and taps, read by every epoch and by later runs. Texts lie in
- * shards of some megabytes, each written beside its place and renamed, so that what is there is whole. What does not fit
- * into the limit is computed whenever it is needed; the numbers are the same.
+ * shards of some megabytes, each named by what decides its numbers, so that a file of texts that has grown needs only what
+ * is new; each is written beside its place and renamed, so that what is there is whole. What does not fit into the limit is
+ * computed whenever it is needed; the numbers are the same.
  */
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import { open, mkdir, readdir, rename, rm, stat, statfs, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { defined } from '../../util/assert.ts'
@@ -12,11 +13,11 @@ import type { FeatureReader, TextFeatures } from './features.ts'
 import type { TrainingText } from '../types.ts'
 
 export interface FeatureCacheOptions {
-  /** Folder of all feature caches. */
+  /** Folder of the features of all runs. */
   readonly folder: string
-  /** Everything that decides the numbers: target, taps, texts. */
+  /** What decides the numbers besides texts: target and taps. */
   readonly identity: readonly string[]
-  /** Most bytes of all feature caches together. */
+  /** Most bytes in the folder. */
   readonly limitBytes: number
   /** Rows of a shard, about; 4096 of a model of width 576 are 19 MB. */
   readonly shardRows?: number
@@ -33,9 +34,7 @@ export class FeatureCache {
   readonly #texts: readonly TrainingText[]
   readonly #reader: FeatureReader
   readonly #folder: string
-  readonly #parent: string
   readonly #limit: number
-  readonly #key: Buffer
   readonly #shards: readonly Shard[]
   /** Shard of each text. */
   readonly #shardOf: Int32Array
@@ -45,13 +44,9 @@ export class FeatureCache {
   constructor(texts: readonly TrainingText[], reader: FeatureReader, options: FeatureCacheOptions) {
     this.#texts = texts
     this.#reader = reader
-    this.#key = createHash('sha256')
-      .update(JSON.stringify([FORMAT, ...options.identity]))
-      .digest()
-    this.#parent = options.folder
-    this.#folder = join(options.folder, this.#key.toString('hex').slice(0, 24))
+    this.#folder = options.folder
     this.#limit = options.limitBytes
-    this.#shards = planShards(texts, reader.columns, options.shardRows ?? 4096)
+    this.#shards = planShards(texts, reader.columns, options)
     this.#shardOf = new Int32Array(texts.length)
     this.#shards.forEach((shard, index) => this.#shardOf.fill(index, shard.first, shard.end))
   }
@@ -67,7 +62,6 @@ export class FeatureCache {
    */
   async prepare({ signal, onProgress }: PrepareOptions = {}): Promise<number> {
     await guarded(this.#folder, () => mkdir(this.#folder, { recursive: true }))
-    await utimes(this.#folder, new Date(), new Date())
     const planned = await this.#affordable()
     const total = this.#shards.slice(0, planned).reduce((sum, { rows }) => sum + rows, 0)
     let done = 0
@@ -103,42 +97,44 @@ export class FeatureCache {
   }
 
   #path(index: number): string {
-    return join(this.#folder, `${String(index).padStart(6, '0')}.features`)
+    return join(this.#folder, nameOf(defined(this.#shards[index])))
   }
 
   /** How many shards, from the first on, may be on the disk. */
   async #affordable(): Promise<number> {
-    const existing = await sizesIn(this.#folder)
-    const own = existing.reduce((sum, { bytes }) => sum + bytes, 0)
+    const names = new Set(this.#shards.map(nameOf))
+    const files = await filesIn(this.#folder)
+    const own = sumOf(files.filter(({ name }) => names.has(name)))
     const { bavail, bsize } = await statfs(this.#folder)
     const room = Math.min(this.#limit, own + Math.max(0, bavail * bsize - RESERVE))
+    const wanted = Math.min(room, sumOf(this.#shards))
+    await dropOldest(
+      files.filter(({ name }) => !names.has(name)),
+      this.#limit - wanted,
+    )
     let bytes = 0
     const count = this.#shards.findIndex((shard) => (bytes += shard.bytes) > room)
-    const wanted = Math.min(
-      room,
-      this.#shards.reduce((sum, shard) => sum + shard.bytes, 0),
-    )
-    await dropOld(this.#parent, this.#folder, this.#limit - wanted)
     return count < 0 ? this.#shards.length : count
   }
 
   async #isSound(index: number): Promise<boolean> {
     if (this.#sound.has(index)) return true
-    const header = await readPart(this.#path(index), 0, HEADER_BYTES, defined(this.#shards[index]).bytes)
+    const path = this.#path(index)
+    const header = await readPart(path, 0, HEADER_BYTES, defined(this.#shards[index]).bytes)
     if (!header?.equals(this.#header(index))) return false
+    // Another run may have made room for its own meanwhile.
+    await utimes(path, new Date(), new Date()).catch(() => undefined)
     this.#sound.add(index)
     return true
   }
 
   #header(index: number): Buffer {
-    const { first, end, rows } = defined(this.#shards[index])
+    const { key, rows } = defined(this.#shards[index])
     const header = Buffer.alloc(HEADER_BYTES)
     header.write(FORMAT)
-    this.#key.copy(header, 8)
-    header.writeUInt32LE(first, 40)
-    header.writeUInt32LE(end, 44)
-    header.writeUInt32LE(rows, 48)
-    header.writeUInt32LE(this.#reader.columns, 52)
+    key.copy(header, 8)
+    header.writeUInt32LE(rows, 40)
+    header.writeUInt32LE(this.#reader.columns, 44)
     return header
   }
 
@@ -184,7 +180,7 @@ export class FeatureCache {
 // ---------------------------------------------------------------------------------------------------------------
 
 /** First bytes of a shard; the number changes with the layout. */
-const FORMAT = 'HSFEAT01'
+const FORMAT = 'HSFEAT02'
 const HEADER_BYTES = 64
 /** Space on the disk that is left to others. */
 const RESERVE = 1 << 30
@@ -195,20 +191,37 @@ interface Shard {
   readonly end: number
   readonly rows: number
   readonly bytes: number
+  /** Of everything that decides the numbers. */
+  readonly key: Buffer
 }
 
-function planShards(texts: readonly TrainingText[], columns: number, shardRows: number): Shard[] {
+function planShards(
+  texts: readonly TrainingText[],
+  columns: number,
+  { identity, shardRows = 4096 }: FeatureCacheOptions,
+): Shard[] {
   const shards: Shard[] = []
-  let first = 0
-  let rows = 0
+  const begin = (): Hash => createHash('sha256').update(JSON.stringify([FORMAT, columns, ...identity]))
+  let [first, rows, hash] = [0, 0, begin()]
   texts.forEach(({ tokens }, index) => {
     rows += tokens.length
+    hash.update(Int32Array.of(tokens.length, ...tokens))
     if (rows < shardRows && index < texts.length - 1) return
-    shards.push({ first, end: index + 1, rows, bytes: HEADER_BYTES + rows * bytesPerRow(columns) })
+    const bytes = HEADER_BYTES + rows * bytesPerRow(columns)
+    shards.push({ first, end: index + 1, rows, bytes, key: hash.digest() })
     first = index + 1
     rows = 0
+    hash = begin()
   })
   return shards
+}
+
+function nameOf({ key }: Shard): string {
+  return `${key.toString('hex').slice(0, 32)}.features`
+}
+
+function sumOf(parts: readonly { readonly bytes: number }[]): number {
+  return parts.reduce((sum, { bytes }) => sum + bytes, 0)
 }
 
 function bytesPerRow(columns: number): number {
@@ -233,40 +246,29 @@ async function readPart(path: string, start: number, length: number, size: numbe
   }
 }
 
-async function sizesIn(folder: string): Promise<{ readonly path: string; readonly bytes: number }[]> {
-  const names = await readdir(folder).catch(() => [])
-  const sizes = names.map(async (name) => {
-    const path = join(folder, name)
-    return {
-      path,
-      bytes: await stat(path).then(
-        ({ size }) => size,
-        () => 0,
-      ),
-    }
-  })
-  return Promise.all(sizes)
+interface File {
+  readonly name: string
+  readonly path: string
+  readonly bytes: number
+  /** When it was last of use. */
+  readonly used: number
 }
 
-/** Removes the caches that were not used for longest, until the others take at most `limit` bytes. */
-async function dropOld(parent: string, own: string, limit: number): Promise<void> {
-  const names = await readdir(parent)
-  const others = await Promise.all(
-    names
-      .map((name) => join(parent, name))
-      .filter((path) => path !== own)
-      .map(async (path) => {
-        const used = await stat(path).then(
-          ({ mtimeMs }) => mtimeMs,
-          () => 0,
-        )
-        return { path, used, bytes: (await sizesIn(path)).reduce((sum, { bytes }) => sum + bytes, 0) }
-      }),
-  )
-  let total = others.reduce((sum, { bytes }) => sum + bytes, 0)
-  for (const { path, bytes } of others.sort((a, b) => a.used - b.used)) {
+async function filesIn(folder: string): Promise<File[]> {
+  const found = (await readdir(folder)).map(async (name): Promise<File[]> => {
+    const path = join(folder, name)
+    const known = await stat(path).catch(() => undefined)
+    return known?.isFile() ? [{ name, path, bytes: known.size, used: known.mtimeMs }] : []
+  })
+  return (await Promise.all(found)).flat()
+}
+
+/** Removes the files that were not used for longest, until the others take at most `limit` bytes. */
+async function dropOldest(files: readonly File[], limit: number): Promise<void> {
+  let total = sumOf(files)
+  for (const { path, bytes } of [...files].sort((a, b) => a.used - b.used)) {
     if (total <= limit) return
-    await rm(path, { recursive: true, force: true })
+    await rm(path, { force: true })
     total -= bytes
   }
 }

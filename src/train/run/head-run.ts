@@ -170,7 +170,7 @@ async function execute(
   requireMemory(settings, shape, model.spec)
   const cache = new FeatureCache(texts, createFeatureReader(model, taps), {
     folder: join(settings.cacheDir, 'features'),
-    identity: [target.fingerprint, taps.join(','), run.dataHash],
+    identity: [target.fingerprint, taps.join(',')],
     limitBytes: settings.cacheBytes,
   })
   const cachedShare = await cache.prepare({ signal, onProgress: parts.onFeatures })

@@ -21,7 +21,7 @@ export function openTrainer(parts: TrainerParts): Promise<HeadTrainer> {
   }
   return Promise.resolve(
     createHeadTrainer({
-      ...{ shape, backend, teacher: tables, draftIds, unroll, initial: weights ?? begin() },
+      ...{ shape, backend, teacher: tables, draftIds, unroll, tapScales, initial: weights ?? begin() },
       ...(candidates > 0 && { candidates }),
     }),
   )
