@@ -44,6 +44,48 @@ describe('head import', () => {
     expect(new Set(loadGguf(out).tensors.map(({ type }) => type))).toEqual(new Set([0, 27]))
   })
 
+  it('lies ready for its model: shown, and used by auto', async () => {
+    const heads = join(folder, 'heads')
+    await mkdir(heads)
+    const out = join(heads, 'ready.gguf')
+    expect(await cli(['head', 'import', published, ...target, '--out', out, '--quiet'], { env })).toMatchObject({
+      code: 0,
+    })
+    const own = { ...env, HETEROSPEC_HEADS: heads }
+    const model = ['--model', inject('tinyModelPath'), '--threads', '1']
+    const inspected = await cli(['inspect', inject('tinyModelPath'), '--json'], { env: own })
+    const draftHead = { name: 'published', path: out, auto: true }
+    expect(lastLine(inspected.stdout)).toMatchObject({ draftHead })
+    const checkup = await cli(['doctor', '--json', ...model], { env: own })
+    expect(lastLine(checkup.stdout)).toMatchObject({ model: { draftHead } })
+    const trace = join(folder, 'trace.jsonl')
+    const speak = [
+      'run',
+      ...model,
+      '--max-tokens',
+      '12',
+      '--ignore-eos',
+      '--budget',
+      'fixed',
+      '--trace',
+      trace,
+      'hello',
+    ]
+    const drafted = await cli(speak, { env: own })
+    const plain = await cli(['run', ...model, '--max-tokens', '12', '--ignore-eos', '--speculative', 'off', 'hello'], {
+      env,
+    })
+    expect(drafted.stdout).toBe(plain.stdout)
+    // Source 2 of the merged tree is the head: lookup and recycling know nothing at first.
+    const first = JSON.parse((await readFile(trace, 'utf8')).split('\n')[0] ?? '') as { tree: { sources: number[] } }
+    expect(first.tree.sources.slice(1)).toContain(2)
+
+    await truncate(out, 100_000)
+    const broken = await cli(speak, { env: own })
+    expect(broken).toMatchObject({ code: 0, stdout: plain.stdout })
+    expect(broken.stderr).toMatch(/^heterospec: drafting without a head: .*ready\.gguf/m)
+  })
+
   it('tells in one sentence what is wrong with a head, and leaves nothing', async () => {
     const broken = join(folder, 'broken')
     await makePublishedHead(broken, { layout: 'official' })
