@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, inject, it } from 'vitest'
 import { loadGguf } from '../../src/gguf/index.ts'
 import { makePublishedHead } from '../fixtures/published-head.ts'
+import { tinyHeadFile } from '../tiny.ts'
 import { cli, lastLine, startCli, temporaryFolder } from './cli.ts'
 import { deadEndpoint, fakeHub, filesUnder } from './store-fixtures.ts'
 
@@ -51,7 +52,7 @@ describe('head import', () => {
     expect(await cli(['head', 'import', published, ...target, '--out', out, '--quiet'], { env })).toMatchObject({
       code: 0,
     })
-    const own = { ...env, HETEROSPEC_HEADS: heads }
+    const own = { ...env, HETEROSPEC_HEADS: heads, HETEROSPEC_KERNELS: 'off' }
     const model = ['--model', inject('tinyModelPath'), '--threads', '1']
     const inspected = await cli(['inspect', inject('tinyModelPath'), '--json'], { env: own })
     const draftHead = { name: 'published', path: out, auto: true }
@@ -59,22 +60,10 @@ describe('head import', () => {
     const checkup = await cli(['doctor', '--json', ...model], { env: own })
     expect(lastLine(checkup.stdout)).toMatchObject({ model: { draftHead } })
     const trace = join(folder, 'trace.jsonl')
-    const speak = [
-      'run',
-      ...model,
-      '--max-tokens',
-      '12',
-      '--ignore-eos',
-      '--budget',
-      'fixed',
-      '--trace',
-      trace,
-      'hello',
-    ]
+    const answer = ['run', ...model, '--max-tokens', '12', '--ignore-eos', 'hello']
+    const speak = [...answer, '--budget', 'fixed', '--trace', trace]
     const drafted = await cli(speak, { env: own })
-    const plain = await cli(['run', ...model, '--max-tokens', '12', '--ignore-eos', '--speculative', 'off', 'hello'], {
-      env,
-    })
+    const plain = await cli([...answer, '--speculative', 'off'], { env: own })
     expect(drafted.stdout).toBe(plain.stdout)
     // Source 2 of the merged tree is the head: lookup and recycling know nothing at first.
     const first = JSON.parse((await readFile(trace, 'utf8')).split('\n')[0] ?? '') as { tree: { sources: number[] } }
@@ -160,6 +149,24 @@ describe('head import', () => {
   })
 })
 
+describe('head convert', () => {
+  it('writes a smaller head that says the same of itself', async () => {
+    const from = await tinyHeadFile({ vocabularyStep: 2 })
+    const out = join(folder, 'small.gguf')
+    const convert = ['head', 'convert', from, '--out', out, '--type', 'q8_0,output=q4_0', '--tokenizer', 'short']
+    const ended = await cli(convert, { env })
+    expect(ended).toMatchObject({ code: 0, stdout: `${out}\n` })
+    expect(ended.stderr).toMatch(/^[\d.]+ [kM]B before, \d+ kB now\n$/)
+    expect(loadGguf(out).metadata.string('general.name')).toBe('Tiny head')
+    expect(await cli(convert, { env })).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/add --force/) as string,
+    })
+    const onto = await cli(['head', 'convert', from, '--out', from, '--force'], { env })
+    expect(onto).toMatchObject({ code: 2, stderr: expect.stringMatching(/another file for --out/) as string })
+  })
+})
+
 describe('wrong use of head', () => {
   const out = ['--out', join(folder, 'no.gguf')]
   it.each([
@@ -167,8 +174,8 @@ describe('wrong use of head', () => {
     [['import', published, ...target], 'expected --out, got none; name the file to write'],
     [['import', published, ...target, '--out', join(folder, 'no', 'no.gguf')], 'expected a folder for'],
     [
-      ['import', published, ...target, ...out, '--type', 'q5_0'],
-      "expected one of f32, f16, q8_0, q4_0 for --type, got 'q5_0'",
+      ['import', published, ...target, ...out, '--type', 'q8_0,head=q4_0'],
+      "expected a type of f32, f16, q8_0, q5_1, q5_0, q4_1, q4_0, alone or with others for groups (output, embedding, fc, attention, ffn) like q8_0,output=q4_0, got 'q8_0,head=q4_0'",
     ],
     [['import', ...target, ...out], "missing required argument 'source'"],
     [['import', published, '--targe', 'x'], "unknown option '--targe' (did you mean --target?)"],
