@@ -4,11 +4,12 @@
  */
 import { accessSync, constants, mkdirSync } from 'node:fs'
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
-import type { CostRow } from '../engine/index.ts'
+import type { CostRow, Engine } from '../engine/index.ts'
 import type { KernelReport } from '../ffi/index.ts'
 import { resolveModel } from '../store/index.ts'
 import { readEnvironment } from '../util/env.ts'
 import type { Typed } from './flags.ts'
+import type { ReadyHead } from './ready-head.ts'
 
 /** Something that is not as it should be. */
 export interface Finding {
@@ -50,6 +51,8 @@ export interface Checkup {
         readonly kvBytes: number
         readonly context: number
         readonly threads: number
+        /** The draft head that lies ready for it; null where there is none. */
+        readonly draftHead: ReadyHead | null
       }
     | undefined
   /** Measured price of a target pass; empty without a model. */
@@ -137,13 +140,29 @@ async function checkModel(
     const { spec, context, threads } = engine
     const { architecture, weightBytes } = spec
     const kvBytes = spec.kvBytesPerToken * context
-    const model = { name: stored.name, path: stored.path, architecture, weightBytes, kvBytes, context, threads }
+    const draftHead = await checkHead(engine, findings)
+    const size = { weightBytes, kvBytes, context, threads }
+    const model = { name: stored.name, path: stored.path, architecture, ...size, draftHead }
     return { model, passes: await engine.costTable() }
   } catch (error) {
     if (signal.aborted) throw error
     // The default model is fetched by the first run; a model that was asked for must be there.
     findings.push({ essential: asked !== undefined, message: messageOf(error) })
     return undefined
+  }
+}
+
+/** A head that cannot be loaded stops nothing, but somebody should know. */
+async function checkHead(engine: Engine, findings: Finding[]): Promise<ReadyHead | null> {
+  const { readyHead } = await import('./ready-head.ts')
+  const head = readyHead(engine.spec.fingerprint)
+  if (head === null) return null
+  try {
+    await engine.lab.drafter({ drafter: { method: 'eagle3', path: head.path } })
+    return head
+  } catch (error) {
+    findings.push({ essential: false, message: messageOf(error) })
+    return null
   }
 }
 

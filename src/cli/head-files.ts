@@ -1,8 +1,11 @@
-/** Files around `heterospec head train`: texts that only choose the draft vocabulary, and the page of curves. */
+/** Files around the `head` commands: their types, texts that only choose the draft vocabulary, and the page of curves. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { loadTokenizer } from '../text/index.ts'
-import { renderTraining, type HeadRunSummary } from '../train/index.ts'
+import { headTypes, renderTraining, type HeadRunSummary } from '../train/index.ts'
 import { UsageError } from '../util/errors.ts'
+
+/** For `--type`. */
+export const headTypeHelp = `how matrices are stored: ${headTypes.join(', ')}; q8_0,output=q4_0 gives groups (output, embedding, fc, attention, ffn) types of their own`
 
 /** Tokens of a text file as the model at `target` cuts it. Throws `bad-option` where it cannot be read. */
 export async function readVocabularyText(path: string, target: string): Promise<number[]> {

@@ -33,6 +33,7 @@ export function parseMethod(name: string, files: DraftFiles): SpeculativeOptions
   if (rest.length > 0 || !VERIFIERS.includes(verifier)) {
     throw refuse(name, `a verifier "${[verifier, ...rest].join('/')}"`, `use ${VERIFIERS.join(', ')} or leave it out`)
   }
+  if (drafter === 'auto') return { budget: parseBudget(budget, name) }
   const options: Record<string, unknown> = parsePart(name, drafter, methodFlags, 'drafter')
   const method = nameOf(drafter)
   const path = options['path'] ?? fileOf(method, files)

@@ -53,6 +53,7 @@ export async function openFromFlags(typed: Typed, settings: OpenSettings): Promi
       signal,
       early: settings.early,
       onPull,
+      onWarning: (message) => console.error(`heterospec: ${message}`),
       onProgress: (progress) => {
         pulling.stop()
         if (!quiet) loading.onProgress(progress)

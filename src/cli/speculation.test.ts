@@ -9,6 +9,7 @@ describe('readSpeculation', () => {
     expect(readSpeculation({})).toBeUndefined()
     expect(readSpeculation({ speculative: 'auto' })).toBe('auto')
     expect(readSpeculation({ speculative: 'off', budget: 'fixed' })).toBe('off')
+    expect(readSpeculation({ budget: 'fixed', fixedNodes: 3 })).toEqual({ budget: { policy: 'fixed', nodes: 3 } })
   })
 
   it('combines a drafter and a budget with their own flags', () => {

@@ -36,7 +36,7 @@ const [speculativeFlag, budgetFlag, draftModelFlag, draftHeadFlag] = flagsOf(
     speculative: z
       .enum(['auto', 'off', ...methodSchemas.keys()])
       .default('auto')
-      .describe('who drafts; auto: lookup and recycling combined'),
+      .describe('who drafts; auto: lookup and recycling combined, with a head where there is one for the model'),
     budget: z
       .enum([...budgetSchemas.keys()])
       .default('goodput')
@@ -79,7 +79,7 @@ export function readSpeculation(typed: Typed): SpeculativeOptions | undefined {
   const drafter = readDrafter(typed, chosen)
   if (chosen === 'off' || (chosen === 'auto' && !budget && !drafter)) return asked as 'off' | 'auto' | undefined
   // What is missing or out of range here is told by the engine, which checks the whole once more.
-  return { drafter: drafter ?? { method: 'combined' }, budget: budget ?? { policy: 'goodput' } } as SpeculativeOptions
+  return { ...(drafter && { drafter }), budget: budget ?? { policy: 'goodput' } } as SpeculativeOptions
 }
 
 // ---------------------------------------------------------------------------------------------------------------

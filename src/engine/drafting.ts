@@ -1,15 +1,18 @@
 /** From options to running parts: which drafter, which budget, and what they have learned so far. */
-import { UsageError } from '../util/errors.ts'
-import { createDrafter, type DraftParts, type Drafter, type DraftSession } from '../draft/index.ts'
+import { HeterospecError, UsageError } from '../util/errors.ts'
+import { createDrafter, type DraftParts, type Drafter, type DrafterOptions, type DraftSession } from '../draft/index.ts'
 import { createPolicy, createPolicyMemory, type BudgetPolicy, type PolicyMemory } from '../policy/index.ts'
 import { createTree } from '../tree/index.ts'
 import type { Verifier } from '../verify/index.ts'
+import { autoDrafter, type AutoHead } from './auto.ts'
 import { speculativeOptions, type ResolvedSpeculation, type SpeculativeOptions } from './options.ts'
 
 export interface Drafting {
   /** Undefined: plain decoding. */
   readonly drafter: Drafter | undefined
   readonly drafterName: string
+  /** Same key, same drafter. */
+  readonly key?: string
   readonly policy: BudgetPolicy
   /** Default: the walk. */
   readonly verifier?: Verifier | undefined
@@ -27,28 +30,34 @@ export function resolveSpeculation(options: SpeculativeOptions): ResolvedSpecula
   )
 }
 
+/** What a table makes drafters of. */
+export interface DraftingParts extends Omit<DraftParts, 'create'> {
+  readonly head: AutoHead
+}
+
 /** Drafters and what budgets learned about them, by their options; shared by all requests of an engine. */
 export class DraftingTable implements AsyncDisposable {
-  readonly #parts: Omit<DraftParts, 'create'>
+  readonly #parts: DraftingParts
   readonly #drafters = new Map<string, Promise<Drafter>>()
   readonly #memories = new Map<string, PolicyMemory>()
 
-  constructor(parts: Omit<DraftParts, 'create'>) {
+  constructor(parts: DraftingParts) {
     this.#parts = parts
   }
 
   /** Drafter and policy for one request. Throws `drafter-mismatch` when the drafter does not fit the target. */
   async prepare(speculation: ResolvedSpeculation): Promise<Drafting> {
-    const { drafter: options, budget } = speculation
+    const { budget } = speculation
     if (budget.policy === 'off') {
       return { drafter: undefined, drafterName: 'none', policy: createPolicy(budget, createPolicyMemory()) }
     }
+    const options = speculation.drafter ?? (await this.#auto())
     const key = JSON.stringify(options)
     const drafter = await this.#drafter(key, options)
     const memoryKey = `${key} ${budget.policy}`
     let memory = this.#memories.get(memoryKey)
     if (!memory) this.#memories.set(memoryKey, (memory = createPolicyMemory()))
-    return { drafter, drafterName: options.method, policy: createPolicy(budget, memory) }
+    return { drafter, drafterName: options.method, key, policy: createPolicy(budget, memory) }
   }
 
   /** Drafters forget what requests taught them, and so do budgets. */
@@ -65,7 +74,22 @@ export class DraftingTable implements AsyncDisposable {
     for (const result of drafters) if (result.status === 'fulfilled') await result.value[Symbol.asyncDispose]()
   }
 
-  #drafter(key: string, options: ResolvedSpeculation['drafter']): Promise<Drafter> {
+  /** Nobody named a drafter: with the model's head where there is one that can be loaded. */
+  async #auto(): Promise<DrafterOptions> {
+    const { head } = this.#parts
+    if (head.path === undefined) return autoDrafter(undefined)
+    const options = autoDrafter(head.path)
+    try {
+      await this.#drafter(JSON.stringify(options), options)
+      return options
+    } catch (error) {
+      if (!(error instanceof HeterospecError) || error.code === 'aborted') throw error
+      head.leaveOut(error.message)
+      return autoDrafter(undefined)
+    }
+  }
+
+  #drafter(key: string, options: DrafterOptions): Promise<Drafter> {
     const known = this.#drafters.get(key)
     if (known) return known
     const created = createDrafter(options, this.#parts)

@@ -7,9 +7,10 @@ import { setImmediate } from 'node:timers/promises'
 import { DisposeStack } from '../util/dispose.ts'
 import { readEnvironment } from '../util/env.ts'
 import { DisposedError, UsageError } from '../util/errors.ts'
-import { loadGguf } from '../gguf/index.ts'
+import { autoHeadsFolder, loadGguf } from '../gguf/index.ts'
 import { loadModel, openBackend, type Backend, type GraphModel } from '../model/index.ts'
 import { createTemplate, loadTokenizer, type ChatTemplate, type Tokenizer } from '../text/index.ts'
+import { AutoHead } from './auto.ts'
 import { openChat } from './chat.ts'
 import { draftLoaders } from './draft-models.ts'
 import { DraftingTable, resolveSpeculation } from './drafting.ts'
@@ -79,7 +80,9 @@ export async function openEngine(path: string, options: EngineOptions = {}): Pro
   requireSameVocabulary(tokenizer, model, path)
   const slots = stack.use(new SlotTable(model, sequences))
   const loaders = draftLoaders({ backend, model, tokenizer, options })
-  const openDrafting = (): DraftingTable => new DraftingTable({ target: model.spec, ...loaders })
+  const folder = autoHeadsFolder(options.headsDir ?? readEnvironment().headsDir)
+  const head = new AutoHead(model.spec.fingerprint, folder, (message) => options.onWarning?.(message))
+  const openDrafting = (): DraftingTable => new DraftingTable({ target: model.spec, head, ...loaders })
   const parts: EngineParts = {
     model,
     tokenizer,

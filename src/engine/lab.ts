@@ -90,9 +90,8 @@ async function choose(sequence: Sequence, tokens: readonly number[]): Promise<{ 
 
 /** The list's price of a draft, measured at first need. */
 async function draftPrice(parts: EngineParts, speculation: ResolvedSpeculation, anew = false): Promise<DraftPrice> {
-  const { drafter } = await parts.drafting.prepare(speculation)
-  if (!drafter) return FREE
-  const key = JSON.stringify(speculation.drafter)
+  const { drafter, key } = await parts.drafting.prepare(speculation)
+  if (!drafter || key === undefined) return FREE
   return parts.prices.ofDraft(key, () => measureDraft(parts, drafter), anew)
 }
 

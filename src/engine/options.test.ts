@@ -2,17 +2,18 @@ import { describe, expect, it } from 'vitest'
 import { resolveSpeculation } from './drafting.ts'
 
 describe('speculation options', () => {
-  it('"auto" is combined drafting under goodput; "off" and false are plain decoding', () => {
-    expect(resolveSpeculation('auto')).toMatchObject({ drafter: { method: 'combined' }, budget: { policy: 'goodput' } })
+  it('"auto" leaves the drafter to the engine, under goodput; "off" and false are plain decoding', () => {
+    expect(resolveSpeculation('auto')).toMatchObject({ budget: { policy: 'goodput' } })
+    expect(resolveSpeculation('auto').drafter).toBeUndefined()
     expect(resolveSpeculation('off').budget).toEqual({ policy: 'off' })
     expect(resolveSpeculation(false).budget).toEqual({ policy: 'off' })
   })
 
   it('fill in what is left out', () => {
     expect(resolveSpeculation({ drafter: { method: 'lookup' } }).budget.policy).toBe('goodput')
-    expect(resolveSpeculation({ budget: { policy: 'fixed', nodes: 4 } })).toMatchObject({
-      drafter: { method: 'combined' },
-      budget: { nodes: 4 },
+    expect(resolveSpeculation({ budget: { policy: 'fixed', nodes: 4 } })).toMatchObject({ budget: { nodes: 4 } })
+    expect(resolveSpeculation({ drafter: { method: 'combined' } }).drafter).toMatchObject({
+      sources: ['lookup', 'recycling'],
     })
   })
 

@@ -7,14 +7,14 @@ import { drafterOptions } from '../draft/index.ts'
 import { budgetOptions } from '../policy/index.ts'
 
 const detailed = z.strictObject({
-  drafter: drafterOptions.prefault({ method: 'combined' }),
+  drafter: drafterOptions.optional(),
   budget: budgetOptions.prefault({ policy: 'goodput' }),
 })
 
-/** What every way of asking comes down to. */
+/** What every way of asking comes down to. Without a drafter the engine chooses (`autoDrafter`). */
 export type ResolvedSpeculation = z.output<typeof detailed>
 
-/** `auto` = `combined` of lookup and recycling under `goodput`; `off` and false = plain decoding. */
+/** `auto` = `combined` under `goodput`, of what there is for the model; `off` and false = plain decoding. */
 export const speculativeOptions = z
   .union([z.literal(false), z.enum(['auto', 'off']), detailed])
   .transform((options): ResolvedSpeculation => {

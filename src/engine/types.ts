@@ -131,10 +131,17 @@ export interface EngineOptions {
   readonly kernels?: boolean | undefined
   /** Default for requests: `auto`. */
   readonly speculative?: SpeculativeOptions | undefined
+  /**
+   * Folder of draft heads. `auto` uses the one that was trained for this very model file; false: none. Default: what
+   * `HETEROSPEC_HEADS` says.
+   */
+  readonly headsDir?: string | false | undefined
   /** Folder for measurements; default by platform. */
   readonly cacheDir?: string | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined
+  /** Called with a sentence about something that is not as it should be and stops nothing. */
+  readonly onWarning?: ((message: string) => void) | undefined
   /** A head start on the same file (`beginLoad`); the engine takes it over. */
   readonly early?: EarlyStart | undefined
 }

@@ -43,6 +43,7 @@ export interface BaseFunctions {
   ggml_type_size(type: number): number
   ggml_blck_size(type: number): number
   ggml_row_size(type: number, ne: number): number
+  ggml_get_type_traits(type: number): bigint
   ggml_validate_row_data(type: number, data: Bytes, bytes: number): boolean
   ggml_quantize_chunk(
     type: number,
@@ -183,6 +184,7 @@ export const basePrototypes: Record<keyof BaseFunctions, string> = {
   ggml_blck_size: 'int64_t ggml_blck_size(int type)',
   ggml_row_size: 'size_t ggml_row_size(int type, int64_t ne)',
   ggml_validate_row_data: 'bool ggml_validate_row_data(int type, const void* data, size_t nbytes)',
+  ggml_get_type_traits: 'const void* ggml_get_type_traits(int type)',
   ggml_quantize_chunk:
     'size_t ggml_quantize_chunk(int type, const void* src, void* dst, int64_t start, int64_t nrows, int64_t per_row, const void* imatrix)',
   ggml_log_set: 'void ggml_log_set(void* callback, void* data)',

@@ -46,9 +46,14 @@ export interface Ggml {
   computeThread(): NativeThread
   /** Address of the function behind it, for callers in C. */
   readonly computeAddress: bigint
+  /** ggml's own reading of a type; undefined for integers and for F32, which need none. */
+  toFloat(type: number): ToFloat | undefined
   /** libllama, loaded on first use. */
   llama(): LlamaFunctions
 }
+
+/** Unpacks whole blocks into `count` numbers. */
+export type ToFloat = (blocks: Uint8Array, values: Float32Array, count: number) => void
 
 export interface LibraryOptions {
   /** Folder with the libraries; default: the installed package. */
@@ -138,6 +143,7 @@ function open(dir: string, probe: ProbeReport, cpuVariant: string | undefined): 
     base: baseFunctions,
     devices,
     cpu: cpuDevice && bindCpu(baseFunctions, cpuDevice.pointer),
+    toFloat: typeReader(baseFunctions),
     computeThread: () => new NativeThread(basePath, COMPUTE),
     computeAddress: base.symbol('ggml_backend_graph_compute') as bigint,
     llama() {
@@ -202,6 +208,23 @@ function bindCpu(base: BaseFunctions, device: DevicePtr): CpuFunctions {
     functions[name] = koffi.decode(address, koffi.proto(prototype)) as unknown
   }
   return functions as unknown as CpuFunctions
+}
+
+/** Place of `to_float` in `ggml_type_traits` (ggml 0.25): behind a name, three sizes and a flag. */
+const TO_FLOAT_AT = 40
+
+/** The functions are behind pointers in a table of the library; each is bound once. */
+function typeReader(base: BaseFunctions): Ggml['toFloat'] {
+  const prototype = koffi.proto('void ggml_to_float(const void* blocks, void* values, int64_t count)')
+  const known = new Map<number, ToFloat | undefined>()
+  return (type) => {
+    if (known.has(type)) return known.get(type)
+    const address = koffi.decode(base.ggml_get_type_traits(type), TO_FLOAT_AT, 'void*') as bigint | null
+    const none = address === null || isNull(address)
+    const convert = none ? undefined : (koffi.decode(address, prototype) as ToFloat)
+    known.set(type, convert)
+    return convert
+  }
 }
 
 function bind<Functions>(library: LibraryHandle, prototypes: Record<string, string>): Functions {

@@ -1,5 +1,6 @@
 export type * from './types.ts'
 export { loadGguf } from './load.ts'
+export { autoHeadsFolder, findShippedHead, listHeads, shippedHeadsFolder, type ShippedHead } from './shipped-heads.ts'
 export { writeGguf, encodeGguf, type GgufToWrite, type TensorToWrite } from './writer.ts'
 export { quantName, quantNumbers, quantType } from './quants.ts'
 export { dequantize, halfToNumber } from './dequantize.ts'

@@ -2,16 +2,13 @@
  * Writes EAGLE-3 heads (arXiv 2503.01840) as files that llama.cpp and our own loader read: architecture `eagle3`, the
  * target's tokenizer, absolute draft ids. What is wrong with a head is told before a byte is written.
  */
-import { quantType, writeGguf, type GgufModel, type MetadataValue, type TensorToWrite } from '../gguf/index.ts'
+import { writeGguf, type GgufModel, type MetadataValue, type TensorToWrite } from '../gguf/index.ts'
 import { eagle3Layout } from '../model/index.ts'
 import { quantizeRows, TYPE } from '../tensor/index.ts'
 import { defined } from '../util/assert.ts'
 import { HeterospecError, UsageError, throwIfAborted } from '../util/errors.ts'
+import { parseHeadType, type HeadType, type TypeOfMatrix } from './head-types.ts'
 import type { HeadContents } from './types.ts'
-
-/** How the matrices of a head may be stored; vectors are always float32. */
-export const headTypes = ['f32', 'f16', 'q8_0', 'q4_0'] as const
-export type HeadType = (typeof headTypes)[number]
 
 /**
  * Writes the head for `target` to `path`: beside its place first, then renamed over it. A matrix whose rows are no whole
@@ -27,22 +24,29 @@ export async function writeHead(
 ): Promise<void> {
   const vocabSize = vocabularySize(target)
   checkDraftIds(contents, vocabSize)
-  const tensors = tensorsOf(contents, vocabSize, type, signal)
+  const tensors = tensorsOf(contents, vocabSize, parseHeadType(type), signal)
   try {
     await writeGguf(path, { metadata: metadataOf(contents, target, vocabSize), tensors })
   } catch (error) {
-    if (error instanceof HeterospecError || !(error instanceof Error)) throw error
-    const message = `expected to write ${path}, got "${error.message}"; choose another place`
-    throw new UsageError('output-failed', message, { cause: error })
+    throw outputFailed(path, error)
   }
 }
 
-// ---------------------------------------------------------------------------------------------------------------
+/** What to throw when a file could not be written. */
+export function outputFailed(path: string, error: unknown): unknown {
+  if (error instanceof HeterospecError || !(error instanceof Error)) return error
+  const message = `expected to write ${path}, got "${error.message}"; choose another place`
+  return new UsageError('output-failed', message, { cause: error })
+}
 
-const typeNumbers = { f32: TYPE.F32, f16: TYPE.F16, q8_0: TYPE.Q8_0, q4_0: TYPE.Q4_0 } as const satisfies Record<
-  HeadType,
-  number
->
+/** Throws `bad-option` for what is no number, or none of float16. */
+export function checkValues(name: string, values: Float32Array, asHalf: boolean): void {
+  const most = asHalf ? HALF_MAX : Number.MAX_VALUE
+  const wrong = values.find((value) => !(Math.abs(value) <= most))
+  if (wrong !== undefined) throw bad(`numbers in ${name}`, String(wrong))
+}
+
+// ---------------------------------------------------------------------------------------------------------------
 
 /** Largest number of float16. */
 const HALF_MAX = 65504
@@ -65,7 +69,7 @@ function checkDraftIds({ draftIds, shape }: HeadContents, vocabSize: number): vo
 function tensorsOf(
   contents: HeadContents,
   vocabSize: number,
-  type: HeadType,
+  typeOf: TypeOfMatrix,
   signal: AbortSignal | undefined,
 ): TensorToWrite[] {
   const { tensors, draftIds } = contents
@@ -82,8 +86,8 @@ function tensorsOf(
     const count = shape.reduce((product, extent) => product * extent, 1)
     if (values.length !== count) throw bad(`${count} values of ${name}`, String(values.length))
     const perRow = shape[0] ?? 1
-    const stored = role === 'vector' ? TYPE.F32 : storedType(type, perRow)
-    checkValues(name, values, stored)
+    const stored = role === 'vector' ? TYPE.F32 : typeOf(name, perRow)
+    checkValues(name, values, stored === TYPE.F16)
     const data = (): Uint8Array => {
       throwIfAborted(signal)
       return quantizeRows(stored, perRow, values)
@@ -93,17 +97,6 @@ function tensorsOf(
   if (draftIds === undefined) return written
   const data = new Uint8Array(BigInt64Array.from(draftIds, BigInt).buffer)
   return [...written, { name: 'd2t', type: TYPE.I64, shape: [draftIds.length], data }]
-}
-
-function storedType(type: HeadType, perRow: number): number {
-  const wanted = typeNumbers[type]
-  return perRow % (quantType(wanted)?.blockSize ?? 1) === 0 ? wanted : TYPE.F16
-}
-
-function checkValues(name: string, values: Float32Array, type: number): void {
-  const most = type === TYPE.F16 ? HALF_MAX : Number.MAX_VALUE
-  const wrong = values.find((value) => !(Math.abs(value) <= most))
-  if (wrong !== undefined) throw bad(`numbers in ${name}`, String(wrong))
 }
 
 function metadataOf(contents: HeadContents, target: GgufModel, vocabSize: number): Record<string, MetadataValue> {

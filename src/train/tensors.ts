@@ -1,6 +1,7 @@
 /** Tensors of a file as numbers: what a trainer is taught with, and heads that are trained further. */
 import { closeSync, openSync, readSync } from 'node:fs'
-import { dequantize, quantName, quantType, type GgufModel } from '../gguf/index.ts'
+import { quantName, type GgufModel } from '../gguf/index.ts'
+import { dequantizeRows, isReadable } from '../tensor/index.ts'
 import { defined } from '../util/assert.ts'
 import { ModelFileError } from '../util/errors.ts'
 
@@ -12,27 +13,22 @@ export function readTensor(file: GgufModel, name: string, rows?: Int32Array): Fl
   const bytes = readBytes(file, name)
   const [perRow = 1] = tensor.shape
   const count = tensor.shape.reduce((product, extent) => product * extent, 1)
-  if (!rows) return dequantize(tensor.type, bytes, count)
+  if (!rows) return dequantizeRows(tensor.type, bytes, count)
   const rowBytes = (tensor.bytes * perRow) / count
   const picked = new Uint8Array(rows.length * rowBytes)
   rows.forEach((row, index) => picked.set(bytes.subarray(row * rowBytes, (row + 1) * rowBytes), index * rowBytes))
-  return dequantize(tensor.type, picked, rows.length * perRow)
+  return dequantizeRows(tensor.type, picked, rows.length * perRow)
 }
 
 /** Throws `unsupported-model` for a tensor whose type cannot be read here, before anything is read. */
 export function requireReadable(file: GgufModel, names: readonly string[]): void {
   for (const { name, type } of file.tensors) {
     if (!names.includes(name)) continue
-    const quant = quantType(type)
-    try {
-      dequantize(type, new Uint8Array(quant?.blockBytes ?? 0), quant?.blockSize ?? 0)
-    } catch (error) {
-      throw new ModelFileError(
-        'unsupported-model',
-        `expected ${name} in a type that training can read, got ${quantName(type)} in ${pathOf(file)}; take the model in another quantisation, Q8_0 or Q4_K_M for example`,
-        { cause: error },
-      )
-    }
+    if (isReadable(type)) continue
+    throw new ModelFileError(
+      'unsupported-model',
+      `expected weights in ${name}, got ${quantName(type)} in ${pathOf(file)}; take the model in another quantisation, Q8_0 or Q4_K_M for example`,
+    )
   }
 }
 

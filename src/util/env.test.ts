@@ -7,6 +7,7 @@ describe('the environment', () => {
   it('is read from the documented variables', () => {
     const read = readEnvironment({
       HETEROSPEC_CACHE: '/cache',
+      HETEROSPEC_HEADS: '/heads',
       HETEROSPEC_LIBRARY: '/libs',
       HETEROSPEC_CPU_VARIANT: 'haswell',
       HETEROSPEC_KERNELS: 'avx2',
@@ -17,6 +18,7 @@ describe('the environment', () => {
     })
     expect(read).toEqual({
       cacheDir: '/cache',
+      headsDir: '/heads',
       libraryDir: '/libs',
       cpuVariant: 'haswell',
       kernels: 'avx2',

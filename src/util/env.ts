@@ -5,6 +5,8 @@ import { delimiter, join } from 'node:path'
 export interface Environment {
   /** Folder for models and measurements (`HETEROSPEC_CACHE`, else the platform's convention). */
   readonly cacheDir: string
+  /** Folder of draft heads that `auto` may use (`HETEROSPEC_HEADS`), or `off`. */
+  readonly headsDir: string | undefined
   /** Folder with the ggml libraries (`HETEROSPEC_LIBRARY`), if the user names one. */
   readonly libraryDir: string | undefined
   /** File name of one CPU variant to force (`HETEROSPEC_CPU_VARIANT`, e.g. `haswell`). */
@@ -26,6 +28,7 @@ export interface Environment {
 export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environment {
   return {
     cacheDir: filled(env.HETEROSPEC_CACHE) ?? defaultCacheDir(env),
+    headsDir: filled(env.HETEROSPEC_HEADS),
     libraryDir: filled(env.HETEROSPEC_LIBRARY),
     cpuVariant: filled(env.HETEROSPEC_CPU_VARIANT),
     kernels: filled(env.HETEROSPEC_KERNELS),

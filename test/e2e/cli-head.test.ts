@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, inject, it } from 'vitest'
 import { loadGguf } from '../../src/gguf/index.ts'
 import { makePublishedHead } from '../fixtures/published-head.ts'
+import { tinyHeadFile } from '../tiny.ts'
 import { cli, lastLine, startCli, temporaryFolder } from './cli.ts'
 import { deadEndpoint, fakeHub, filesUnder } from './store-fixtures.ts'
 
@@ -42,6 +43,36 @@ describe('head import', () => {
     const forced = ['head', 'import', published, ...target, '--out', out, '--type', 'f32', '--force', '--quiet']
     expect(await cli(forced, { env })).toMatchObject({ code: 0, stderr: '' })
     expect(new Set(loadGguf(out).tensors.map(({ type }) => type))).toEqual(new Set([0, 27]))
+  })
+
+  it('lies ready for its model: shown, and used by auto', async () => {
+    const heads = join(folder, 'heads')
+    await mkdir(heads)
+    const out = join(heads, 'ready.gguf')
+    expect(await cli(['head', 'import', published, ...target, '--out', out, '--quiet'], { env })).toMatchObject({
+      code: 0,
+    })
+    const own = { ...env, HETEROSPEC_HEADS: heads, HETEROSPEC_KERNELS: 'off' }
+    const model = ['--model', inject('tinyModelPath'), '--threads', '1']
+    const inspected = await cli(['inspect', inject('tinyModelPath'), '--json'], { env: own })
+    const draftHead = { name: 'published', path: out, auto: true }
+    expect(lastLine(inspected.stdout)).toMatchObject({ draftHead })
+    const checkup = await cli(['doctor', '--json', ...model], { env: own })
+    expect(lastLine(checkup.stdout)).toMatchObject({ model: { draftHead } })
+    const trace = join(folder, 'trace.jsonl')
+    const answer = ['run', ...model, '--max-tokens', '12', '--ignore-eos', 'hello']
+    const speak = [...answer, '--budget', 'fixed', '--trace', trace]
+    const drafted = await cli(speak, { env: own })
+    const plain = await cli([...answer, '--speculative', 'off'], { env: own })
+    expect(drafted.stdout).toBe(plain.stdout)
+    // Source 2 of the merged tree is the head: lookup and recycling know nothing at first.
+    const first = JSON.parse((await readFile(trace, 'utf8')).split('\n')[0] ?? '') as { tree: { sources: number[] } }
+    expect(first.tree.sources.slice(1)).toContain(2)
+
+    await truncate(out, 100_000)
+    const broken = await cli(speak, { env: own })
+    expect(broken).toMatchObject({ code: 0, stdout: plain.stdout })
+    expect(broken.stderr).toMatch(/^heterospec: drafting without a head: .*ready\.gguf/m)
   })
 
   it('tells in one sentence what is wrong with a head, and leaves nothing', async () => {
@@ -118,6 +149,24 @@ describe('head import', () => {
   })
 })
 
+describe('head convert', () => {
+  it('writes a smaller head that says the same of itself', async () => {
+    const from = await tinyHeadFile({ vocabularyStep: 2 })
+    const out = join(folder, 'small.gguf')
+    const convert = ['head', 'convert', from, '--out', out, '--type', 'q8_0,output=q4_0', '--tokenizer', 'short']
+    const ended = await cli(convert, { env })
+    expect(ended).toMatchObject({ code: 0, stdout: `${out}\n` })
+    expect(ended.stderr).toMatch(/^[\d.]+ [kM]B before, \d+ kB now\n$/)
+    expect(loadGguf(out).metadata.string('general.name')).toBe('Tiny head')
+    expect(await cli(convert, { env })).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/add --force/) as string,
+    })
+    const onto = await cli(['head', 'convert', from, '--out', from, '--force'], { env })
+    expect(onto).toMatchObject({ code: 2, stderr: expect.stringMatching(/another file for --out/) as string })
+  })
+})
+
 describe('wrong use of head', () => {
   const out = ['--out', join(folder, 'no.gguf')]
   it.each([
@@ -125,8 +174,8 @@ describe('wrong use of head', () => {
     [['import', published, ...target], 'expected --out, got none; name the file to write'],
     [['import', published, ...target, '--out', join(folder, 'no', 'no.gguf')], 'expected a folder for'],
     [
-      ['import', published, ...target, ...out, '--type', 'q5_0'],
-      "expected one of f32, f16, q8_0, q4_0 for --type, got 'q5_0'",
+      ['import', published, ...target, ...out, '--type', 'q8_0,head=q4_0'],
+      "expected a type of f32, f16, q8_0, q5_1, q5_0, q4_1, q4_0, alone or with others for groups (output, embedding, fc, attention, ffn) like q8_0,output=q4_0, got 'q8_0,head=q4_0'",
     ],
     [['import', ...target, ...out], "missing required argument 'source'"],
     [['import', published, '--targe', 'x'], "unknown option '--targe' (did you mean --target?)"],

@@ -85,6 +85,9 @@ export function lastLine(stdout: string): unknown {
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const entry = freshBuild() ? [join(root, 'bin/heterospec.cjs')] : ['--import', 'tsx', join(root, 'src/cli/start.ts')]
 
+/** How the program is started. */
+export const program: readonly [string, ...string[]] = [process.execPath, ...entry]
+
 function freshBuild(): boolean {
   const built = join(root, 'dist/bin/start.js')
   return existsSync(built) && statSync(built).mtimeMs > newest(join(root, 'src'))

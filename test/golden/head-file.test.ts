@@ -1,5 +1,5 @@
 /** Files of heads that training and import write: their numbers, their keys, and what is refused. */
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
@@ -7,7 +7,8 @@ import { normalNumbers } from '../../scripts/tiny/encoding.ts'
 import { loadGguf } from '../../src/gguf/index.ts'
 import { loadDraftHead, loadModel } from '../../src/model/index.ts'
 import { vocabularyFingerprint } from '../../src/text/index.ts'
-import { writeHead, type HeadContents } from '../../src/train/index.ts'
+import { convertHead, writeHead, type HeadContents, type HeadType } from '../../src/train/index.ts'
+import { tinyHeadFile } from '../tiny.ts'
 import { readWeights } from './weights.ts'
 import { worstGuessError } from './head-error.ts'
 
@@ -67,6 +68,58 @@ describe('a written head', () => {
     await using model = await loadModel(target(), { context: 64 })
     await using head = await loadDraftHead(path, model)
     expect(head.spec.draftVocabSize).toBe(149)
+  })
+})
+
+describe('a converted head', () => {
+  const written = async (name: string, type: HeadType): Promise<string> => {
+    const path = join(folder, name)
+    await writeHead(path, someHead(true), loadGguf(target()), type)
+    return path
+  }
+  const typesOf = (path: string): Record<string, number> =>
+    Object.fromEntries(loadGguf(path).tensors.map(({ name, type }) => [name, type]))
+
+  it('has the types that were asked for, group by group, and is what writing it so at once gives', async () => {
+    const from = await written('exact.gguf', 'f32')
+    const type = 'q8_0,output=q4_0,ffn=q5_0,embedding=q4_1,fc=f16'
+    const [direct, converted] = [await written('direct.gguf', type), join(folder, 'converted.gguf')]
+    await convertHead(converted, loadGguf(from), { type, tokenizer: 'full' })
+    expect(typesOf(converted)).toMatchObject({
+      ...{ 'output.weight': 2, 'blk.0.ffn_up.weight': 6, 'token_embd.weight': 3, 'fc.weight': 1, d2t: 27 },
+      ...{ 'blk.0.attn_q.weight': 8, 'blk.0.ffn_norm.weight': 0, 'blk.0.attn_norm_2.weight': 0 },
+    })
+    expect(await readFile(converted)).toEqual(await readFile(direct))
+    const options = { kvType: 'f32', kernels: true, vocabularyStep: 2, referencePath: from } as const
+    expect(await worstGuessError(target(), converted, options)).toBeLessThan(1)
+  })
+
+  it('keeps its bytes where no type is asked for, and the tokens where the tokenizer shall be short', async () => {
+    const from = await written('exact.gguf', 'q8_0')
+    const out = join(folder, 'short.gguf')
+    await convertHead(out, loadGguf(from), { tokenizer: 'full' })
+    expect(await readFile(out)).toEqual(await readFile(from))
+    await convertHead(out, loadGguf(from), { tokenizer: 'short' })
+    const [before, after] = [loadGguf(from), loadGguf(out)]
+    expect(after.files[0]!.bytes).toBeLessThan(before.files[0]!.bytes)
+    expect(after.metadata.keys).toEqual(before.metadata.keys)
+    expect(vocabularyFingerprint(after.metadata)).toBe(vocabularyFingerprint(before.metadata))
+    await using model = await loadModel(target(), { context: 64 })
+    await using head = await loadDraftHead(out, model)
+    expect(head.spec.draftVocabSize).toBe(149)
+  })
+
+  it('must be a head of numbers', async () => {
+    const out = join(folder, 'no.gguf')
+    const all = { type: 'q8_0', tokenizer: 'full' } as const
+    await expect(convertHead(out, loadGguf(target()), all)).rejects.toThrow(/expected a draft head .*got "llama"/)
+    const broken = await tinyHeadFile({
+      seed: 77,
+      tensors: (list) =>
+        list.map((one) => (one.name === 'fc.weight' ? { ...one, values: one.values.fill(NaN as never) } : one)),
+    })
+    await expect(convertHead(out, loadGguf(broken), all)).rejects.toThrow(/expected numbers in fc\.weight/)
+    expect(await readdir(folder)).not.toContain('no.gguf')
   })
 })
 

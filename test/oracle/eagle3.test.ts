@@ -32,6 +32,11 @@ type Functions = Record<keyof typeof prototypes, (...values: unknown[]) => bigin
 
 const variants: Record<string, TinyHeadOptions> = {
   'own output, reduced vocabulary': { vocabularyStep: 2 },
+  'a short tokenizer, as "head convert" leaves it': {
+    vocabularyStep: 2,
+    seed: 3,
+    metadata: { 'tokenizer.ggml.merges': { type: 'array', of: 'string', values: [] } },
+  },
   'own embedding, rope factors': { ownEmbedding: true, ropeFactors: true },
   'residual from the normed feature, features normed together': { normBeforeResidual: true, normBeforeFusion: true },
 }

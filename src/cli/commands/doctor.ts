@@ -5,6 +5,7 @@ import { costTable } from '../cost-table.ts'
 import { formatBytes, formatTable } from '../format.ts'
 import { listenForInterrupt } from '../interrupt.ts'
 import { addModelOptions } from '../options.ts'
+import { describeReadyHead } from '../ready-head.ts'
 
 /** Adds options and action. */
 export function define(command: Command): void {
@@ -63,10 +64,11 @@ function describeKernels({ set, origin, path, reason, advice }: Kernels): string
 
 function modelRows({ model }: Checkup): string[][] {
   if (!model) return [['model', 'not loaded']]
-  const { name, path, architecture, weightBytes, kvBytes, context, threads } = model
+  const { name, path, architecture, weightBytes, kvBytes, context, threads, draftHead } = model
   return [
     ['model', name === path ? path : `${name}, ${path}`],
     ['', `${architecture}, weights ${formatBytes(weightBytes)}, cache ${formatBytes(kvBytes)} for ${context} tokens`],
     ['threads', String(threads)],
+    ['draft head', draftHead ? describeReadyHead(draftHead) : 'none for this model'],
   ]
 }

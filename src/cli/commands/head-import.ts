@@ -5,9 +5,10 @@ import type { Command } from '@commander-js/extra-typings'
 import * as z from 'zod'
 import { loadGguf } from '../../gguf/index.ts'
 import { pullFolder } from '../../store/index.ts'
-import { chooseHeadFiles, findHead, headTypes, importHead, writeHead, type ImportedHead } from '../../train/index.ts'
+import { chooseHeadFiles, findHead, importHead, readHeadType, writeHead, type ImportedHead } from '../../train/index.ts'
 import { UsageError } from '../../util/errors.ts'
 import { flagsOf, readFlags, type FlagGroup, type Typed } from '../flags.ts'
+import { headTypeHelp } from '../head-files.ts'
 import { formatBytes } from '../format.ts'
 import { listenForInterrupt } from '../interrupt.ts'
 import { locateModel } from '../open.ts'
@@ -17,7 +18,7 @@ import { createProgress, createPullReport } from '../progress.ts'
 const importOptions = z.strictObject({
   target: z.string().optional().describe('the model that the head drafts for: a name, a path, or hf:... (required)'),
   out: z.string().optional().describe('the file to write (required)'),
-  type: z.enum(headTypes).default('q8_0').describe('how matrices are stored'),
+  type: z.string().default('q8_0').describe(headTypeHelp),
   force: z.boolean().default(false).describe('replace a file that is there'),
   quiet: z.boolean().default(false).describe('no progress'),
 })
@@ -47,7 +48,8 @@ Examples:
   heterospec run --model model.gguf --draft-head head.gguf "Why is the sky blue?"`
 
 async function run(source: string, typed: Typed): Promise<void> {
-  const { target, out, type, force, quiet } = importOptions.parse(readFlags(typed, group.flags))
+  const { target, out, force, quiet, ...more } = importOptions.parse(readFlags(typed, group.flags))
+  const type = readHeadType(more.type)
   if (target === undefined) throw required('--target', 'the model that the head drafts for')
   if (out === undefined) throw required('--out', 'the file to write')
   if (!force && existsSync(out)) {

@@ -6,8 +6,8 @@ import * as z from 'zod'
 import type { GgufModel } from '../../gguf/index.ts'
 import { createTemplate, loadTokenizer } from '../../text/index.ts'
 import {
-  headTypes,
   openTrainer,
+  readHeadType,
   readTrainingFile,
   trainHead,
   type HeadRunSettings,
@@ -22,7 +22,7 @@ import { describeSummary, summaryDocument, trainReport } from '../head-report.ts
 import { listenForInterrupt } from '../interrupt.ts'
 import { locateModel } from '../open.ts'
 import { addFlags } from '../options.ts'
-import { readVocabularyText, writePage } from '../head-files.ts'
+import { headTypeHelp, readVocabularyText, writePage } from '../head-files.ts'
 
 const fileOptions = z.strictObject({
   target: z
@@ -32,7 +32,7 @@ const fileOptions = z.strictObject({
   data: z.string().optional().describe('training text of "heterospec head data", or chats as JSON lines (required)'),
   out: z.string().optional().describe('the file to write (required)'),
   from: z.string().optional().describe('a head to train further, on your own conversations for example'),
-  type: z.enum(headTypes).default('q8_0').describe('how matrices are stored'),
+  type: z.string().default('q8_0').describe(headTypeHelp),
   html: z.string().optional().describe('also write loss and agreement as a page to this file'),
   restart: z.boolean().default(false).describe('forget an unfinished run, and replace a finished head'),
 })
@@ -171,7 +171,7 @@ async function* readTexts(path: string, file: GgufModel): AsyncGenerator<Trainin
 }
 
 function settingsOf(
-  files: Pick<HeadRunSettings, 'data' | 'out' | 'target' | 'from' | 'type' | 'restart'>,
+  files: Pick<HeadRunSettings, 'data' | 'out' | 'target' | 'from' | 'restart'> & { readonly type: string },
   head: z.output<typeof headOptions>,
   learning: z.output<typeof learningOptions>,
   machine: z.output<typeof machineOptions>,
@@ -181,7 +181,7 @@ function settingsOf(
   const environment = readEnvironment()
   return {
     ...{ data: files.data, out: files.out, target: files.target, from: files.from },
-    ...{ type: files.type, restart: files.restart, draftVocab: head.draftVocab },
+    ...{ type: readHeadType(files.type), restart: files.restart, draftVocab: head.draftVocab },
     taps: head.taps === undefined ? undefined : parseTaps(head.taps),
     heldOut: machine.heldOut,
     mostHeldOut: 400,

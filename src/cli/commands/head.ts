@@ -1,5 +1,6 @@
 /** `heterospec head`: the group of commands about draft heads. */
 import type { Command } from '@commander-js/extra-typings'
+import { define as defineConvert } from './head-convert.ts'
 import { define as defineData } from './head-data.ts'
 import { define as defineImport } from './head-import.ts'
 import { define as defineTrain } from './head-train.ts'
@@ -17,6 +18,7 @@ export function define(command: Command): void {
 // ---------------------------------------------------------------------------------------------------------------
 
 const parts: Readonly<Record<string, { readonly summary: string; readonly defineOptions: (part: Command) => void }>> = {
+  convert: { summary: 'store a head with other types', defineOptions: defineConvert },
   data: { summary: 'let a model write the text that its head learns from', defineOptions: defineData },
   import: { summary: 'make a head file of a published EAGLE-3 head', defineOptions: defineImport },
   train: { summary: 'train a head on text that the model wrote', defineOptions: defineTrain },

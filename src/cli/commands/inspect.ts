@@ -3,6 +3,7 @@ import type { Command } from '@commander-js/extra-typings'
 import { describeModel, loadGguf, type ModelDescription } from '../../gguf/index.ts'
 import { resolveModel } from '../../store/index.ts'
 import { formatBytes, formatCount, formatTable } from '../format.ts'
+import { describeReadyHead, readyHead } from '../ready-head.ts'
 
 /** Adds argument, options and action. */
 export function define(command: Command): void {
@@ -15,15 +16,21 @@ export function define(command: Command): void {
       const { tensors, ...rest } = describeModel(loadGguf(path))
       const listed = options.tensors ? { tensors } : {}
       const bitsPerWeight = rest.parameters > 0 ? (8 * rest.tensorBytes) / rest.parameters : 0
-      if (options.json) console.log(JSON.stringify({ ...rest, bitsPerWeight, tensorCount: tensors.length, ...listed }))
+      if (options.json)
+        console.log(JSON.stringify(documentOf(rest, { bitsPerWeight, tensorCount: tensors.length, ...listed })))
       else console.log(describe({ ...rest, tensors }, bitsPerWeight, options.tensors === true))
     })
 }
 
 // ------------------------------------------------------------------------------------------------------------------
 
+function documentOf(model: Pick<ModelDescription, 'fingerprint'>, more: object): object {
+  return { ...model, draftHead: readyHead(model.fingerprint), ...more }
+}
+
 function describe(model: ModelDescription, bitsPerWeight: number, withTensors: boolean): string {
   const types = model.types.map(({ name, tensors, bytes }) => `${tensors} ${name} (${formatBytes(bytes)})`)
+  const head = readyHead(model.fingerprint)
   const summary = [
     ...model.files.map(({ path, bytes }, index) => [index === 0 ? 'file' : '', `${path} (${formatBytes(bytes)})`]),
     ['name', model.name ?? '-'],
@@ -32,6 +39,7 @@ function describe(model: ModelDescription, bitsPerWeight: number, withTensors: b
     ['tensors', `${model.tensors.length}: ${types.join(', ')}`],
     ['version', `GGUF ${model.version}, alignment ${model.alignment}`],
     ['fingerprint', model.fingerprint],
+    ...(head ? [['draft head', describeReadyHead(head)]] : []),
   ]
   const metadata = model.metadata.map(({ key, type, text }) => [key, type, text])
   const tensors = model.tensors.map(({ name, type, shape, bytes }) => {

@@ -41,7 +41,7 @@ export async function importHead(found: FoundHead, file: GgufModel, options: Imp
   if (factors) tensors.set('rope_freqs.weight', factors)
   const { layout, normEpsilon, ropeBase, normBeforeResidual, trainedContext = target.trainedContext } = config
   const shape = { ...sizes, normEpsilon, ropeBase }
-  const provenance = { 'import.layout': layout, 'import.target': target.name }
+  const provenance = { 'import.layout': layout, target_fingerprint: file.fingerprint, target_name: target.name }
   return {
     layout,
     contents: {
