@@ -5,7 +5,7 @@ import { bestNodes, createTree, pathLogProbs, type NodeId, type TokenId, type To
 import { growFurther, passivePolicy } from './grow.ts'
 import { MergedLevels } from './merged-levels.ts'
 import { Mixture, mixtureRates } from './mixture.ts'
-import type { LevelSource } from './types.ts'
+import type { DraftSession, LevelSource } from './types.ts'
 
 const [CHEAP, HEAD] = [0, 1]
 
@@ -92,6 +92,7 @@ async function grow(
   heads: readonly LevelSource[],
   budget: Budget,
   change: (level: LevelReport, budget: Budget) => Budget = (_level, given) => given,
+  after: NonNullable<DraftSession['after']> = () => [],
 ): Promise<Grown> {
   const count = 1 + heads.length
   const mixture = new Mixture(count, mixtureRates(count, true), true)
@@ -101,7 +102,7 @@ async function grow(
   }
   const stepper = new MergedLevels({
     mixture,
-    cheap: [{ number: CHEAP, source: cheap }],
+    cheap: [{ number: CHEAP, source: cheap, session: { after } }],
     levels: heads.map((head, i) => ({ number: HEAD + i, source: head })),
     marks: Array.from({ length: whole.size }, () => 0),
     tokens: [0],
@@ -201,6 +202,21 @@ describe('growing a merged tree', () => {
     // Before the head spoke nobody contradicted.
     expect(other.reports[0]!.scores[1]).toBeGreaterThan(contradicted)
     expect(reports[0]!.paths).toEqual(['', String(best)])
+  })
+
+  it('lets cheap sources look again below what the head proposed', async () => {
+    const paths: string[] = []
+    const after = (path: readonly TokenId[]): { token: TokenId; probability: number }[] => {
+      paths.push(path.join(' '))
+      return [{ token: 77, probability: 0.7 }]
+    }
+    const { whole } = await grow(copies([1, 2]), [source(1)], budget, undefined, after)
+    const ofHead = whole.children(0).filter((node) => node !== 1)
+    // Not where its own tree goes on.
+    expect(paths).not.toContain('1')
+    const below = ofHead.filter((node) => paths.includes(pathOf(whole, node)))
+    expect(below.length).toBeGreaterThan(0)
+    for (const node of below) expect(whole.sources[whole.child(node, 77)]).toBe(CHEAP)
   })
 
   it('grows on with those sources that can, and ends where none can', async () => {

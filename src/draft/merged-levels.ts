@@ -8,7 +8,12 @@ import { pathLogProbs, type NodeId, type TokenId, type TokenTree } from '../tree
 import type { LevelReport } from '../policy/index.ts'
 import type { LevelStepper } from './grow.ts'
 import { Said, type Mixture } from './mixture.ts'
-import type { LevelSource } from './types.ts'
+import type { DraftSession, LevelSource } from './types.ts'
+
+/** A cheap source's proposal, and the session that made it. */
+export interface Proposed extends Numbered<TokenTree> {
+  readonly session: Pick<DraftSession, 'after'>
+}
 
 /** A source among all sources of the mixture. */
 export interface Numbered<Source> {
@@ -19,7 +24,7 @@ export interface Numbered<Source> {
 export interface MergedParts {
   readonly mixture: Mixture
   /** Whole trees of the cheap sources, roots alike. */
-  readonly cheap: readonly Numbered<TokenTree>[]
+  readonly cheap: readonly Proposed[]
   readonly levels: readonly Numbered<LevelSource>[]
   /** [size] marks of the nodes that stand in the tree at the beginning; -1 for the root. */
   readonly marks: readonly number[]
@@ -113,11 +118,18 @@ export class MergedLevels implements LevelStepper {
     })
   }
 
-  /** What the cheap sources' trees have below a node. */
+  /**
+   * What the cheap sources say below a node: by their trees, else, where they never came, below what others proposed, by
+   * looking again.
+   */
   #cheapSay(tree: TokenTree, node: NodeId): Said {
     const said = new Said(this.#parts.mixture.sources, node > 0)
     const places = this.#placesOf(tree, node)
-    this.#parts.cheap.forEach(({ number, source }, i) => sayChildren(said, number, source, places[i] as NodeId))
+    const path = tree.path(node).map((at) => tree.tokens[at] as TokenId)
+    this.#parts.cheap.forEach(({ number, source, session }, i) => {
+      if (sayChildren(said, number, source, places[i] as NodeId) > 0 || path.length === 0) return
+      for (const { token, probability } of session.after?.(path) ?? []) said.propose(number, token, probability)
+    })
     return said
   }
 
@@ -165,12 +177,13 @@ export class MergedLevels implements LevelStepper {
   readonly #told = (node: NodeId): Float32Array => this.#topProbs.get(node) ?? noProbs
 }
 
-/** `source` says what its tree has below `place`, if it has the place. */
-export function sayChildren(said: Said, source: number, tree: TokenTree, place: NodeId): void {
-  if (place < 0) return
-  for (const child of tree.children(place)) {
+/** `source` says what its tree has below `place`, if it has the place. Returns the number of tokens. */
+export function sayChildren(said: Said, source: number, tree: TokenTree, place: NodeId): number {
+  const children = place < 0 ? [] : tree.children(place)
+  for (const child of children) {
     said.propose(source, tree.tokens[child] as TokenId, Math.exp(tree.logProbs[child] as number))
   }
+  return children.length
 }
 
 /** The child of `place` that carries `token`, or -1, also where the tree does not have the place. */

@@ -45,6 +45,10 @@ export interface DraftSession<P extends Proposal = Proposal> extends Disposable 
    * `budget.depth` (a revised depth ends the growth; what lies deeper already may stay). May be the bare root.
    */
   propose(round: DraftRound): Promise<P>
+  /**
+   * Where that costs next to nothing: what may follow the text of the last proposal and then `path` (not empty), likeliest first.
+   */
+  after?(path: readonly TokenId[]): readonly { readonly token: TokenId; readonly probability: number }[]
   /** The round is over. `scores` are those of the outcome's tree, every node; valid during the call. */
   observe(outcome: RoundOutcome, scores: Scores): void
 }

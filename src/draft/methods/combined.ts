@@ -7,7 +7,7 @@ import { UsageError } from '../../util/errors.ts'
 import { growBestFirst, type Candidate, type Growth } from '../best-first.ts'
 import { bareRoot, finishTree, growFurther, passivePolicy } from '../grow.ts'
 import { judgeTree } from '../judge.ts'
-import { childAt, MergedLevels, sayChildren, type Numbered } from '../merged-levels.ts'
+import { childAt, MergedLevels, sayChildren, type Numbered, type Proposed } from '../merged-levels.ts'
 import { Mixture, mixtureRates, Said } from '../mixture.ts'
 import type { AcceptanceRates } from '../rates.ts'
 import type { PromptRow } from '../../model/index.ts'
@@ -144,9 +144,10 @@ class CombinedSession implements DraftSession<Ranked> {
       await this.#rest(round)
       return bareRoot(root)
     }
-    const trees: Numbered<TokenTree>[] = []
+    const trees: Proposed[] = []
     for (const { number, source } of this.#cheap) {
-      trees.push({ number, source: (await source.propose({ ...round, policy: passivePolicy })).tree })
+      const { tree } = await source.propose({ ...round, policy: passivePolicy })
+      trees.push({ number, source: tree, session: source })
     }
     const growth = this.#merge(root, trees, round.budget)
     this.#judged = growth
@@ -182,7 +183,7 @@ class CombinedSession implements DraftSession<Ranked> {
     return growBestFirst<Places>(root, roots, budget, expand)
   }
 
-  async #growLevels(round: DraftRound, cheap: readonly Numbered<TokenTree>[], growth: Growth): Promise<Ranked> {
+  async #growLevels(round: DraftRound, cheap: readonly Proposed[], growth: Growth): Promise<Ranked> {
     const { tokens, budget, policy, signal } = round
     const levels = this.#stepping.map(({ number, source }) => ({ number, source: source.levels as LevelSource }))
     const stepper = new MergedLevels({ mixture: this.#mixture, cheap, levels, marks: growth.marks, tokens, signal })
