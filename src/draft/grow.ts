@@ -26,17 +26,41 @@ export async function growTree(
   first: Budget,
   signal?: AbortSignal,
 ): Promise<Ranked> {
-  const tree = createTree(root)
-  let budget = first
+  return growFurther(createTree(root), stepper, policy, first, { signal })
+}
+
+/** What sets a tree apart that was begun by others. */
+export interface GrowthLimits {
+  readonly signal?: AbortSignal | undefined
+  /** Levels that the stepper can grow; the budget's depth where it is left out, or smaller. */
+  readonly levels?: number
+  /** Nodes that shall not be chosen in the end; all may be if left out. */
+  readonly keeps?: (tree: TokenTree, node: NodeId) => boolean
+}
+
+/**
+ * The same, from a tree in which other sources have put nodes already. Where there are some, the policy is asked before the
+ * first level too: perhaps none is worth its price. Stopping leaves nodes in that lie deeper than the growth has come.
+ */
+export async function growFurther(
+  tree: TokenTree,
+  stepper: LevelStepper,
+  policy: BudgetPolicy,
+  first: Budget,
+  { signal, levels = first.depth, keeps }: GrowthLimits = {},
+): Promise<Ranked> {
+  let budget = { ...first, depth: Math.min(first.depth, levels) }
   let level: LevelReport = { tree, depth: 0, frontier: [0], topProbs: noProbs }
+  if (tree.size > 1) budget = policy.revise(level, budget)
   while (level.depth < budget.depth && budget.nodes > 0 && level.frontier.length > 0) {
     throwIfAborted(signal)
     level = await stepper.expand(tree, level.frontier, budget.width)
     budget = policy.revise(level, budget)
   }
   // Stopped early: the policy has not yet seen the tree as a finished one.
-  if (level.depth > 0 && level.frontier.length > 0) budget = policy.revise({ ...level, frontier: [] }, budget)
-  return pruneTo(tree, budget)
+  if (tree.size > 1 && level.frontier.length > 0) budget = policy.revise({ ...level, frontier: [] }, budget)
+  const stopped = budget.depth >= level.depth
+  return pruneTo(tree, stopped ? { ...budget, depth: Math.max(first.depth, budget.depth) } : budget, keeps)
 }
 
 /** The policy's word on a tree that was drafted in one go: one revision, then the best `nodes` within `depth` levels. */
@@ -66,8 +90,10 @@ export const passivePolicy: BudgetPolicy = {
 const empty = new Float32Array(0)
 const noProbs = (): Float32Array => empty
 
-function pruneTo(tree: TokenTree, budget: Budget): Ranked {
-  const shallow: NodeId[] = []
-  for (let node = 0; node < tree.size; node++) if ((tree.depths[node] as number) <= budget.depth) shallow.push(node)
-  return pruneTree(shallow.length === tree.size ? tree : tree.keep(shallow), Math.max(0, Math.floor(budget.nodes)))
+function pruneTo(tree: TokenTree, { depth, nodes }: Budget, keeps?: GrowthLimits['keeps']): Ranked {
+  const allowed: NodeId[] = []
+  for (let node = 0; node < tree.size; node++) {
+    if ((tree.depths[node] as number) <= depth && (keeps?.(tree, node) ?? true)) allowed.push(node)
+  }
+  return pruneTree(allowed.length === tree.size ? tree : tree.keep(allowed), Math.max(0, Math.floor(nodes)))
 }

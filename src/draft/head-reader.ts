@@ -24,6 +24,8 @@ import type { LevelStepper } from './grow.ts'
 /** Features that wait to be read take at most this. */
 const MOST_WAITING_BYTES = 16 << 20
 
+const NO_GUESS: HeadGuess = { tokens: [], probs: new Float32Array(0) }
+
 interface Waiting {
   readonly position: number
   readonly features: Float32Array
@@ -125,10 +127,28 @@ export class HeadReader implements LevelStepper, Disposable {
     const round = this.#round
     assert(round !== undefined, 'a draft head expands a tree before it has read the text')
     round.beam ??= new Beam(tree)
+    const level = round.beam.grow(frontier, await this.guess(tree, frontier), width)
+    return this.canRead(level.frontier.length) ? level : { ...level, frontier: [] }
+  }
+
+  /** Is there room to ask about `count` further nodes? */
+  canRead(count: number): boolean {
+    return count <= this.#sequence.room
+  }
+
+  /** What may follow each of `nodes`; no guesses for those whose parent the head has not read (see `LevelSource`). */
+  async guess(tree: TokenTree, nodes: readonly NodeId[]): Promise<readonly HeadGuess[]> {
+    const round = this.#round
+    assert(round !== undefined, 'a draft head expands a tree before it has read the text')
     // The row before the root's token was read with the text: the first level needs no pass.
-    const guesses = frontier[0] === 0 ? [round.first] : await this.#draft(round, tree, frontier)
-    const level = round.beam.grow(frontier, guesses, width)
-    return level.frontier.length <= this.#sequence.room ? level : { ...level, frontier: [] }
+    if (nodes[0] === 0) return [round.first]
+    const read = nodes.filter((node) => {
+      const parent = tree.parents[node] as NodeId
+      return parent === 0 || round.drafted.has(parent)
+    })
+    const guesses = read.length > 0 && this.canRead(read.length) ? await this.#draft(round, tree, read) : []
+    const byNode = new Map(guesses.map((guess, i) => [read[i], guess]))
+    return nodes.map((node) => byNode.get(node) ?? NO_GUESS)
   }
 
   /** The round is over: keeps the features of what was emitted. */

@@ -86,9 +86,7 @@ export class ModelReader implements LevelStepper, Disposable {
   async expand(tree: TokenTree, frontier: readonly NodeId[], width: number): Promise<LevelReport> {
     const round = this.#round
     assert(round !== undefined, 'a draft model expands a tree before it has read the text')
-    round.proposal = tree
-    const readNodes = frontier.map((node) => round.readNode.get(node) ?? addToRead(round, tree, node))
-    const said = await this.#turns.take(() => this.#read(round, readNodes, Math.max(width, REPORTED)))
+    const said = await this.guess(tree, frontier, width)
     const children = frontier.flatMap((node, i) => addChildren(round, tree, node, said[i] as Likeliest, width))
     const depth = (tree.depths[frontier[0] as NodeId] as number) + 1
     return {
@@ -97,6 +95,25 @@ export class ModelReader implements LevelStepper, Disposable {
       frontier: this.#nextFrontier(round, children, width),
       topProbs: (node) => round.topProbs.get(node) ?? noProbs,
     }
+  }
+
+  /** Is there room to read `count` further nodes? */
+  canRead(count: number): boolean {
+    return this.#sequence.length + (this.#round?.read.size ?? 0) + count <= this.#sequence.capacity
+  }
+
+  /** What may follow each of `nodes`; no guesses for those that the draft model cannot read (see `LevelSource`). */
+  async guess(tree: TokenTree, nodes: readonly NodeId[], count: number): Promise<readonly Likeliest[]> {
+    const round = this.#round
+    assert(round !== undefined, 'a draft model expands a tree before it has read the text')
+    round.proposal = tree
+    const known = nodes.filter((node) => this.#canExpand(round, tree, node))
+    const fresh = known.filter((node) => !round.readNode.has(node)).length
+    if (known.length === 0 || !this.canRead(fresh)) return nodes.map(() => NOTHING)
+    const readNodes = known.map((node) => round.readNode.get(node) ?? addToRead(round, tree, node))
+    const said = await this.#turns.take(() => this.#read(round, readNodes, Math.max(count, REPORTED)))
+    const byNode = new Map(said.map((guess, i) => [known[i], guess]))
+    return nodes.map((node) => byNode.get(node) ?? NOTHING)
   }
 
   /** The round is over: keeps the cache rows of what was emitted, as far as the draft model has read it. */
@@ -157,16 +174,23 @@ export class ModelReader implements LevelStepper, Disposable {
   #nextFrontier(round: Round, children: readonly NodeId[], width: number): NodeId[] {
     const score = (node: NodeId): number => round.pathLogProbs[node] as number
     const best = [...children].sort((a, b) => score(b) - score(a) || a - b).slice(0, width)
-    if (this.#sequence.length + round.read.size + best.length > this.#sequence.capacity) return []
-    return best
-      .filter((node) => (round.proposal?.tokens[node] as TokenId) < this.#model.spec.vocabSize)
-      .sort((a, b) => a - b)
+    if (!this.canRead(best.length)) return []
+    return best.filter((node) => this.#canExpand(round, round.proposal as TokenTree, node)).sort((a, b) => a - b)
+  }
+
+  /** The draft model's vocabulary has the token, and the model has read what stands before it. */
+  #canExpand(round: Round, tree: TokenTree, node: NodeId): boolean {
+    return (
+      round.readNode.has(node) ||
+      (round.readNode.has(tree.parents[node] as NodeId) && (tree.tokens[node] as TokenId) < this.#model.spec.vocabSize)
+    )
   }
 }
 
 // ---------------------------------------------------------------------------------------------------------------
 
 const noProbs = new Float32Array(0)
+const NOTHING: Likeliest = { tokens: [], probs: noProbs }
 
 function addToRead(round: Round, tree: TokenTree, node: NodeId): NodeId {
   const parent = round.readNode.get(tree.parents[node] as NodeId)

@@ -31,6 +31,15 @@ describe('the n-gram index', () => {
     )
   })
 
+  it('finds a path behind the text as if it stood there, except in the path itself', () => {
+    fc.assert(
+      fc.property(texts, fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 5 }), (text, path) => {
+        const known = search([...text, ...path]).filter(({ next }) => next < text.length)
+        expect(indexOf(text, 3).occurrences(100, 1, path)).toEqual(known)
+      }),
+    )
+  })
+
   it('gives the same when the text comes in pieces', () => {
     fc.assert(
       fc.property(texts, fc.integer({ min: 1, max: 60 }), (text, cut) => {

@@ -47,16 +47,19 @@ export class NgramIndex {
     }
   }
 
-  /** At most `limit` earlier occurrences of the end of the text, longest match first, then most recent. */
-  occurrences(limit: number, minNgram = 1): Occurrence[] {
-    const end = this.#tokens.length - 1
+  /**
+   * At most `limit` earlier occurrences of the end of the text, longest match first, then most recent; of the end of the
+   * text and `path` where a path is given.
+   */
+  occurrences(limit: number, minNgram = 1, path: readonly TokenId[] = []): Occurrence[] {
+    const end = this.#tokens.length + path.length - 1
     const found = new Map<number, number>()
-    for (const { n, hash } of this.#hashes(end).reverse()) {
+    for (const { n, hash } of this.#hashes(end, path).reverse()) {
       if (n < minNgram || found.size >= limit) break
       const before = this.#before[n - 1] as number[]
       for (let at = this.#last[n - 1]?.get(hash) ?? -1; at >= 0 && found.size < limit; at = before[at] as number) {
         if (found.has(at)) continue
-        const length = this.#matchLength(at, end)
+        const length = this.#matchLength(at, end, path)
         if (length >= n) found.set(at, length)
       }
     }
@@ -67,7 +70,7 @@ export class NgramIndex {
 
   #enter(end: number): void {
     if (end < 0) return
-    for (const { n, hash } of this.#hashes(end)) {
+    for (const { n, hash } of this.#hashes(end, [])) {
       const last = this.#last[n - 1] as Map<number, number>
       // Positions without an n-gram (the first n - 1) are never reached through the chain.
       ;(this.#before[n - 1] as number[])[end] = last.get(hash) ?? -1
@@ -76,21 +79,26 @@ export class NgramIndex {
   }
 
   /** Hashes of the n-grams that end at `end`, shortest first; fewer near the beginning of the text. */
-  #hashes(end: number): { n: number; hash: number }[] {
+  #hashes(end: number, path: readonly TokenId[]): { n: number; hash: number }[] {
     const hashes: { n: number; hash: number }[] = []
     let hash = 0
     for (let n = 1; n <= Math.min(this.#maxNgram, end + 1); n++) {
-      hash = Math.imul(hash ^ this.token(end - n + 1), 0x9e3779b1)
+      hash = Math.imul(hash ^ this.#tokenAt(end - n + 1, path), 0x9e3779b1)
       hash ^= hash >>> 15
       hashes.push({ n, hash })
     }
     return hashes
   }
 
-  #matchLength(at: number, end: number): number {
+  #matchLength(at: number, end: number, path: readonly TokenId[]): number {
     let length = 0
-    while (length < LONGEST_MATCH && at - length >= 0 && this.#tokens[at - length] === this.#tokens[end - length])
+    while (length < LONGEST_MATCH && at >= length && this.#tokens[at - length] === this.#tokenAt(end - length, path))
       length++
     return length
+  }
+
+  #tokenAt(position: number, path: readonly TokenId[]): TokenId {
+    const { length } = this.#tokens
+    return (position < length ? this.#tokens[position] : path[position - length]) as TokenId
   }
 }

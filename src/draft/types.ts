@@ -1,8 +1,8 @@
 /** Contracts of drafters: where candidate tokens come from. */
 import type { z } from 'zod'
 import type { Budget, BudgetPolicy } from '../policy/index.ts'
-import type { Proposal, Ranked, RoundOutcome, Scores, TokenId } from '../tree/index.ts'
-import type { DraftHead, ModelSpec, PromptRow, TargetModel } from '../model/index.ts'
+import type { NodeId, Proposal, Ranked, RoundOutcome, Scores, TokenId, TokenTree } from '../tree/index.ts'
+import type { DraftHead, HeadGuess, ModelSpec, PromptRow, TargetModel } from '../model/index.ts'
 
 export interface DraftRound {
   /** All tokens so far; the last one is the root. A live view: do not keep it. */
@@ -12,13 +12,43 @@ export interface DraftRound {
   readonly signal?: AbortSignal | undefined
 }
 
+/** What a drafter says may follow one node: likeliest first, with its probabilities. */
+export type Guess = HeadGuess
+
+/**
+ * A drafter that says what may follow the nodes of a tree which somebody else grows: how a merged tree asks the sources
+ * that draft level by level. A round begins with `begin`; the session's `observe` ends it.
+ */
+export interface LevelSource {
+  /** Most levels, the first one included. */
+  readonly maxDepth: number
+  /** Most nodes asked about at once, and most children that it shall have of each. */
+  readonly maxWidth: number
+  /** Reads what it lacks of the text. False when it cannot draft here. Throws `aborted`. */
+  begin(tokens: readonly TokenId[], signal?: AbortSignal): Promise<boolean>
+  /** Is there room to ask about `count` further nodes in this round? */
+  canRead(count: number): boolean
+  /**
+   * At least `count` guesses for each of `nodes`, as far as there are so many. None for a node that it cannot read: one
+   * whose parent it was not asked about before. The root is asked about first, alone. Nodes keep their numbers in `tree`,
+   * which is one and the same during a round.
+   */
+  guess(tree: TokenTree, nodes: readonly NodeId[], count: number): Promise<readonly Guess[]>
+}
+
 /** The state of one request's drafting. */
 export interface DraftSession<P extends Proposal = Proposal> extends Disposable {
+  /** Where the drafter grows by levels: lets another drafter grow the tree in the place of `propose`. */
+  readonly levels?: LevelSource
   /**
-   * A tree whose root is the last token; at most `budget.nodes` nodes and `budget.depth` levels after the policy's revision.
-   * May be the bare root.
+   * A tree whose root is the last token; at most `budget.nodes` nodes after the policy's revision, and no deeper than
+   * `budget.depth` (a revised depth ends the growth; what lies deeper already may stay). May be the bare root.
    */
   propose(round: DraftRound): Promise<P>
+  /**
+   * Where that costs next to nothing: what may follow the text of the last proposal and then `path` (not empty), likeliest first.
+   */
+  after?(path: readonly TokenId[]): readonly { readonly token: TokenId; readonly probability: number }[]
   /** The round is over. `scores` are those of the outcome's tree, every node; valid during the call. */
   observe(outcome: RoundOutcome, scores: Scores): void
 }

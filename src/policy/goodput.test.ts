@@ -116,6 +116,18 @@ describe('goodput', () => {
     expect(Math.max(...play(policy, 60, { right: 31 }))).toBeGreaterThan(10)
   })
 
+  it('buys no level of a merged tree where copies leave nothing over, and grows one where they are unsure', () => {
+    const buys = (chance: number): boolean => {
+      const memory = { ...createPolicyMemory(), levelMs: 0.5, draftMs: 2 }
+      const policy = createPolicy({ policy: 'goodput' }, memory)
+      const budget = policy.plan(contextOf(flat()))
+      const tree = chain(4, chance)
+      return policy.revise({ tree, depth: 0, frontier: [0], topProbs: noProbs }, budget).depth > 0
+    }
+    expect(buys(0.97)).toBe(false)
+    expect(buys(0.5)).toBe(true)
+  })
+
   it('judges deeper drafts of trees that it never verified, as the text reaches them in later rounds', () => {
     const memory = createPolicyMemory()
     const policy = createPolicy({ policy: 'goodput' }, memory)

@@ -84,8 +84,8 @@ interface Round {
   readonly drafted: boolean
   /** The largest tree seen, before pruning. */
   tree: TokenTree | undefined
-  /** Levels grown one by one; 0 for trees that come in one piece. */
-  levels: number
+  /** Levels grown one by one; undefined for trees that come in one piece. */
+  levels: number | undefined
   choice: Choice
 }
 
@@ -132,7 +132,7 @@ class Goodput implements BudgetPolicy {
     const nodes = prices.candidates(limit).find((count) => count >= this.#asked) ?? limit
     const most = { depth: Math.min(depth, context.room), width, nodes }
     const drafted = most.nodes > 0 && !this.#mustTimePlain() && this.#gate.open()
-    this.#round = { prices, drafted, tree: undefined, levels: 0, choice: PLAIN }
+    this.#round = { prices, drafted, tree: undefined, levels: undefined, choice: PLAIN }
     this.#acceptance.refresh()
     return drafted ? most : NO_DRAFT
   }
@@ -142,7 +142,7 @@ class Goodput implements BudgetPolicy {
     assert(round !== undefined, 'a budget is revised before it was planned')
     const { tree, frontier } = level
     if (tree.size >= (round.tree?.size ?? 0)) round.tree = tree
-    if (frontier.length > 0 || round.levels > 0) round.levels = level.depth
+    if (frontier.length > 0 || round.levels !== undefined) round.levels = level.depth
     const probs = this.#acceptance.pathProbs(tree)
     const spent = this.#draftPrice(round)
     const choice = this.#choose(tree, probs, round.prices, spent, budget.nodes)
@@ -173,7 +173,7 @@ class Goodput implements BudgetPolicy {
     if (!drafted) return { nodes: 0, reason: this.#mustTimePlain() ? 'a plain pass is timed' : 'drafts do not pay' }
     return {
       nodes: choice.nodes,
-      levels,
+      levels: levels ?? 0,
       // What the round was expected to bring and to take, in tokens and plain passes.
       tokens: rounded(choice.tokens),
       price: rounded(choice.price),
@@ -190,7 +190,7 @@ class Goodput implements BudgetPolicy {
 
   /** What drafting so far has cost, in plain passes: the measured mean of whole drafts, or of the levels grown. */
   #draftPrice({ prices, levels }: Round): number {
-    const ms = levels > 0 ? levels * (this.#memory.levelMs ?? 0) : (this.#memory.draftMs ?? 0)
+    const ms = levels === undefined ? (this.#memory.draftMs ?? 0) : levels * (this.#memory.levelMs ?? 0)
     return (AFTERWORK * ms) / prices.plainMs
   }
 
@@ -221,7 +221,9 @@ class Goodput implements BudgetPolicy {
       const known = level.topProbs(node)[0]
       const source = level.tree.sources[node]
       const child = known === undefined ? typical : this.#acceptance.calibrate(known, level.depth + 1, source)
-      gain += Math.max(0, (probs[node] as number) * child - rowPrice)
+      // In a merged tree others have proposed children already: the level can only gain what these leave over.
+      const covered = level.tree.children(node).reduce((sum, known) => sum + (probs[known] as number), 0)
+      gain += Math.max(0, ((probs[node] as number) - covered) * child - rowPrice)
     }
     return gain > (rate * (this.#memory.levelMs ?? 0)) / prices.plainMs
   }
@@ -245,7 +247,8 @@ class Goodput implements BudgetPolicy {
     const memory = this.#memory
     if (this.#draftedRounds++ > 0) {
       memory.draftMs = meanTime(memory.draftMs, draftMs)
-      if (round.levels > 0) memory.levelMs = meanTime(memory.levelMs, draftMs / round.levels)
+      const { levels = 0 } = round
+      if (levels > 0) memory.levelMs = meanTime(memory.levelMs, draftMs / levels)
     }
     const { plainMs } = round.prices
     const { tokens, price } = round.choice

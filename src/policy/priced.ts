@@ -36,7 +36,8 @@ class PricedPolicy implements BudgetPolicy {
   readonly #cost: CostModel
   readonly #draft: DraftPrice
   #drafted = false
-  #levels = 0
+  /** Undefined for trees that come in one piece. */
+  #levels: number | undefined
 
   constructor(policy: BudgetPolicy, cost: CostModel, draft: DraftPrice) {
     this.name = policy.name
@@ -48,12 +49,12 @@ class PricedPolicy implements BudgetPolicy {
   plan(context: RoundContext): Budget {
     const budget = this.#policy.plan(context)
     this.#drafted = budget.nodes > 0
-    this.#levels = 0
+    this.#levels = undefined
     return budget
   }
 
   revise(level: LevelReport, budget: Budget): Budget {
-    if (level.frontier.length > 0 || this.#levels > 0) this.#levels = level.depth
+    if (level.frontier.length > 0 || this.#levels !== undefined) this.#levels = level.depth
     return this.#policy.revise(level, budget)
   }
 
@@ -72,6 +73,6 @@ class PricedPolicy implements BudgetPolicy {
 
   #draftMs(): number {
     const { roundMs, levelMs } = this.#draft
-    return levelMs !== null && this.#levels > 0 ? levelMs * this.#levels : roundMs
+    return levelMs !== null && this.#levels !== undefined ? levelMs * this.#levels : roundMs
   }
 }

@@ -42,11 +42,21 @@ export interface RoundContext {
 
 /** The state of a tree after one level of growth, or of a finished tree (`frontier` empty). */
 export interface LevelReport {
-  /** Before any pruning. A policy may keep it until the text has overtaken it: never reuse its storage for another round. */
+  /**
+   * Before any pruning. A policy may keep it until the text has overtaken it: never reuse its storage for another round.
+   * From one level to the next nodes keep their numbers and new ones get larger ones; in a merged tree what is believed of a
+   * node may change (`TokenTree.restate`).
+   */
   readonly tree: TokenTree
-  /** Deepest level so far. */
+  /**
+   * Levels grown so far. In a merged tree copied runs may lie deeper; stopping (a revised `depth` of this number) leaves
+   * them in. 0: nothing was grown yet, the tree holds what cheap sources propose, and the frontier is the root.
+   */
   readonly depth: number
-  /** Nodes that would be expanded next; empty when the drafter cannot grow further. */
+  /**
+   * Nodes that would be expanded next; empty when the drafter cannot grow further. In a merged tree they may have children
+   * already: only what these leave over can be gained.
+   */
   readonly frontier: readonly NodeId[]
   /** The draft's top probabilities after `node`, best first; empty when the drafter has none. */
   topProbs(node: NodeId): Float32Array

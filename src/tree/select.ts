@@ -37,7 +37,7 @@ export function expectedTokens(tree: TokenTree): Float64Array {
 }
 
 /** [size] sums of `logProbs` along each node's path. Adding numbers of at most 0 and rounding keep child <= parent. */
-function pathLogProbs(tree: TokenTree): Float32Array {
+export function pathLogProbs(tree: TokenTree): Float32Array {
   const { size, parents, logProbs } = tree
   const sums = new Float32Array(size)
   for (let node = 1; node < size; node++)

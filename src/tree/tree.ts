@@ -1,6 +1,6 @@
 /**
  * The token tree as growable flat arrays. Nodes are only ever added, parents first, so depth, mask and gather are
- * single forward loops. Sibling links make `child` and `children` cost the number of children, not the size of the tree.
+ * single forward loops; what is believed of a node may be restated. Sibling links make `child` and `children` cost the number of children, not the size of the tree.
  *
  * It does not forbid two children with the same token: sampled trees may hold them. `child` finds the older one;
  * who wants a set of paths asks `child` before `add`, or merges (`merge.ts`).
@@ -66,11 +66,7 @@ class GrowingTree implements TokenTree {
 
   add(parent: NodeId, token: TokenId, logProb: number, source = 0): NodeId {
     this.#check(parent)
-    assert(logProb <= 0, `the log-probability of a node is at most 0, got ${logProb}`)
-    assert(
-      Number.isInteger(source) && source >= 0 && source <= LAST_SOURCE,
-      `sources are 0 to ${LAST_SOURCE}, got ${source}`,
-    )
+    checkEstimate(logProb, source)
     const depth = (this.#depths[parent] as number) + 1
     assert(depth <= DEEPEST, `a tree has at most ${DEEPEST} levels`)
     const node = this.#append(parent, token, depth, logProb, source)
@@ -79,6 +75,14 @@ class GrowingTree implements TokenTree {
     else this.#nextSibling[elder] = node
     this.#lastChild[parent] = node
     return node
+  }
+
+  restate(node: NodeId, logProb: number, source: number): void {
+    this.#check(node)
+    checkEstimate(logProb, source)
+    assert(node > 0, 'the root is no guess')
+    this.#logProbs[node] = logProb
+    this.#sources[node] = source
   }
 
   child(parent: NodeId, token: TokenId): NodeId {
@@ -159,6 +163,14 @@ class GrowingTree implements TokenTree {
     this.#lastChild = copyInto(new Int32Array(2 * this.#size), this.#lastChild)
     this.#nextSibling = copyInto(new Int32Array(2 * this.#size), this.#nextSibling)
   }
+}
+
+function checkEstimate(logProb: number, source: number): void {
+  assert(logProb <= 0, `the log-probability of a node is at most 0, got ${logProb}`)
+  assert(
+    Number.isInteger(source) && source >= 0 && source <= LAST_SOURCE,
+    `sources are 0 to ${LAST_SOURCE}, got ${source}`,
+  )
 }
 
 function copyInto<A extends Int32Array | Uint16Array | Float32Array | Uint8Array>(larger: A, values: A): A {

@@ -26,6 +26,8 @@ export interface TokenTree {
   readonly sources: Uint8Array
   /** Adds a node below `parent` and returns its id. */
   add(parent: NodeId, token: TokenId, logProb: number, source?: number): NodeId
+  /** Replaces what is believed of a node, when more is known about it than when it was added; its place and token stay. */
+  restate(node: NodeId, logProb: number, source: number): void
   /** The child of `parent` that carries `token`, or -1. */
   child(parent: NodeId, token: TokenId): NodeId
   /** Children of `parent`, ascending. */

@@ -65,6 +65,21 @@ describe('the text is that of plain decoding', () => {
     })
   }
 
+  it.each([
+    { policy: 'eagle' },
+    { policy: 'goodput' },
+    { policy: 'heterospec', topK: 4, depth: 2, totalTokens: 14, edges: [2.3, 2.8, 3.3] },
+    { policy: 'fixed', width: 1, depth: 5, nodes: 5 },
+  ] as const)('of a head merged with cheap sources, %j', async (budget) => {
+    const path = await tinyHeadFile({ weightType: 'q8_0' })
+    const drafter: DrafterOptions = { method: 'combined', sources: ['lookup', 'recycling', 'eagle3'], eagle3: { path } }
+    await using engine = await open(await tinyFile({ weightType: 'q8_0' }))
+    for (const request of requests) {
+      const plain = await tokens(engine, request, 'off')
+      expect(await tokens(engine, request, { drafter, budget })).toEqual(plain)
+    }
+  })
+
   it('of the default model, with random heads and as a source of combined', async () => {
     const target = inject('modelPath')
     const path = await tinyHeadFile({ target, weightType: 'q8_0', draftVocabSize: 8192 })

@@ -12,6 +12,7 @@ import { measuredMachine } from '../../src/bench/simulate/machine.ts'
 import type { NamedBudget, RecordedPlace, RecordedQuestion, Recording } from '../../src/bench/simulate/types.ts'
 import { createSyntheticDrafter } from '../../src/bench/synthetic.ts'
 import type { Question } from '../../src/bench/types.ts'
+import type { DrafterOptions } from '../../src/draft/index.ts'
 import { openEngine, type Engine, type GenerateRequest, type GenerateResult } from '../../src/engine/index.ts'
 import { fakeRecording } from '../fixtures/recording.ts'
 import { tinyFile } from '../tiny.ts'
@@ -97,15 +98,18 @@ describe('a recording', () => {
     expect(accepted).toBeGreaterThan(50)
   })
 
-  it('of drafters that learn comes near', async () => {
-    const recording = await record({ method: 'combined' })
+  it.each([false, true])('of drafters that learn comes near (a draft model among them: %s)', async (merged) => {
+    const drafter: DrafterOptions = merged
+      ? { method: 'combined', sources: ['lookup', 'recycling', 'model'], model: { path: draftModel } }
+      : { method: 'combined' }
+    const recording = await record(drafter)
     const options = { policy: 'fixed', nodes: 8 } as const
     const machine = measuredMachine('here', recording.prices, 'combined')
     const answers = simulateBudgets({ recording, machine, batch: 1 }, [{ name: 'fixed', options }])
     const calls = answers.filter(({ budget }) => budget === 'fixed').reduce((sum, answer) => sum + answer.calls, 0)
     let real = 0
     for (const { prompt } of recording.answers) {
-      const speculative = { drafter: { method: 'combined' }, budget: options } as const
+      const speculative = { drafter, budget: options }
       real += (await decode({ prompt: Int32Array.from(prompt), maxTokens: 60, speculative })).speculation.rounds
     }
     expect(Math.abs(calls / real - 1)).toBeLessThan(0.15)

@@ -94,6 +94,9 @@ const recordedTree = z
     'expected four lists of one length with parents before children',
   )
 
+const node = z.int().min(0)
+const probs = z.array(z.number().min(0).max(1))
+
 const place = z
   .object({
     context: z.int().min(0),
@@ -101,9 +104,12 @@ const place = z
     levels: z
       .array(
         z.object({
-          depth: z.int().min(1),
-          frontier: z.array(z.int().min(0)),
-          topProbs: z.array(z.array(z.number().min(0).max(1))),
+          depth: z.int().min(0),
+          frontier: z.array(node),
+          topProbs: z.array(probs),
+          nodes: z.int().min(1).optional(),
+          restated: z.array(z.tuple([node, z.number().max(0), z.int().min(0).max(255)])).optional(),
+          told: z.array(z.tuple([node, probs])).optional(),
         }),
       )
       .optional(),
@@ -112,8 +118,9 @@ const place = z
   })
   .refine(
     ({ tree, levels = [] }) =>
-      levels.every(({ depth, frontier }, index) => {
-        return depth === index + 1 && frontier.every((node) => node < tree.tokens.length)
+      levels.every(({ depth, frontier, nodes = 1, restated = [], told = [] }, index) => {
+        const named = [...frontier, nodes - 1, ...restated.map(([at]) => at), ...told.map(([at]) => at)]
+        return depth === index + (levels[0]?.depth === 0 ? 0 : 1) && named.every((at) => at < tree.tokens.length)
       }),
     'expected levels in order, with nodes of the tree',
   )

@@ -10,11 +10,11 @@ import { defined } from '../../util/assert.ts'
 import { throwIfAborted, UsageError } from '../../util/errors.ts'
 import type { Drafter, DraftRound, DraftSession, PromptListener } from '../../draft/index.ts'
 import type { Engine, SpeculativeOptions } from '../../engine/index.ts'
-import type { BudgetPolicy, LevelReport } from '../../policy/index.ts'
 import { encodeChat } from '../../text/index.ts'
 import { bestTokens, pruneTree, type NodeId, type RoundOutcome, type Scores, type TokenTree } from '../../tree/index.ts'
+import { plainTree, sixDigits, Witness } from './witness.ts'
 import type { Question } from '../types.ts'
-import type { RecordedLevel, RecordedPlace, RecordedQuestion, TreeLimits } from './types.ts'
+import type { RecordedPlace, RecordedQuestion, TreeLimits } from './types.ts'
 
 export interface RecordSetup {
   readonly engine: Engine
@@ -161,34 +161,12 @@ class Recorder implements Drafter {
     const draftMs = performance.now() - started
     const { levels } = witness
     // A tree that grew is kept whole: its levels speak of nodes by number.
-    const whole = levels.length > 0 ? defined(witness.tree) : tree
-    const seen = { tree: plainTree(whole), ...(levels.length > 0 ? { levels } : {}), draftMs: sixDigits(draftMs) }
-    return { seen, tree }
-  }
-}
-
-/** A policy that wants everything and writes down what it was shown. */
-class Witness implements BudgetPolicy {
-  readonly name = 'witness'
-  readonly levels: RecordedLevel[] = []
-  tree: TokenTree | undefined
-
-  plan(): never {
-    throw new Error('internal: a witness plans nothing')
-  }
-
-  revise(level: LevelReport, budget: ReturnType<BudgetPolicy['revise']>): ReturnType<BudgetPolicy['revise']> {
-    const { depth, frontier, tree } = level
-    this.tree = tree
-    if (frontier.length > 0 || (this.levels.length > 0 && depth > (this.levels.at(-1)?.depth ?? 0))) {
-      const topProbs = frontier.map((node) => Array.from(level.topProbs(node).subarray(0, 4), sixDigits))
-      this.levels.push({ depth, frontier: [...frontier], topProbs })
+    const seen = {
+      tree: levels.length > 0 ? witness.tree : plainTree(tree),
+      ...(levels.length > 0 ? { levels } : {}),
+      draftMs: sixDigits(draftMs),
     }
-    return budget
-  }
-
-  observe(): void {
-    return
+    return { seen, tree }
   }
 }
 
@@ -211,18 +189,4 @@ function withoutFuture(outcome: RoundOutcome, scores: Scores): [RoundOutcome, Sc
     top: (node, count) => bestTokens(scores, original(node), count),
   }
   return [{ ...outcome, tree: tree.keep(kept) }, shown]
-}
-
-function plainTree(tree: TokenTree): RecordedPlace['tree'] {
-  return {
-    tokens: [...tree.tokens],
-    parents: [...tree.parents],
-    logProbs: Array.from(tree.logProbs, sixDigits),
-    sources: [...tree.sources],
-  }
-}
-
-/** Enough to keep the order of nodes that are not as good as equal. */
-function sixDigits(value: number): number {
-  return Number(value.toPrecision(6))
 }

@@ -71,12 +71,14 @@ function revealLevels(
   // Levels that were not recorded are the drafter's own limit.
   let budget = { ...plan, depth: Math.min(plan.depth, levels.at(-1)?.depth ?? 0) }
   let level: LevelReport = { tree: shown.tree, depth: 0, frontier: [0], topProbs: () => noProbs }
-  for (const recorded of levels) {
+  const begun = levels[0]?.depth === 0 ? levels[0] : undefined
+  if (begun !== undefined && shown.begin(begun.nodes ?? 1, plan)) budget = revise(level, budget)
+  for (const recorded of begun === undefined ? levels : levels.slice(1)) {
     if (level.depth >= budget.depth || budget.nodes <= 0 || level.frontier.length === 0) break
     level = shown.expand(level, recorded, budget.width)
     budget = revise(level, budget)
   }
-  if (level.depth > 0 && level.frontier.length > 0) revise({ ...level, frontier: [] }, budget)
+  if (shown.tree.size > 1 && level.frontier.length > 0) revise({ ...level, frontier: [] }, budget)
   return { tree: shown.tree, draftMs: machine.draftMs(plan, level.depth) }
 }
 
@@ -89,6 +91,10 @@ class Revealed {
   /** Recorded node to node of `tree`, and back. */
   readonly #shown = new Map<NodeId, NodeId>([[0, 0]])
   readonly #recorded = new Map<NodeId, NodeId>([[0, 0]])
+  /** Probabilities after expanded nodes, where those of their children do not tell them. */
+  readonly #told = new Map<NodeId, Float32Array>()
+
+  readonly #expanded = new Set<NodeId>()
 
   constructor(place: RecordedPlace) {
     this.#place = place
@@ -101,14 +107,31 @@ class Revealed {
     })
   }
 
+  /** The first `count` recorded nodes as far as `limits` allow: other sources have put them there. True if there are any. */
+  begin(count: number, { depth, width, nodes }: Budget): boolean {
+    const { tokens, parents } = this.#place.tree
+    for (let node = 1; node < Math.min(count, tokens.length); node++) {
+      const parent = this.#shown.get(defined(parents[node]))
+      if (parent === undefined || this.tree.size > nodes || defined(this.tree.depths[parent]) >= depth) continue
+      if (this.tree.children(parent).length < width) this.#show(node, parent)
+    }
+    return this.tree.size > 1
+  }
+
   expand({ depth, frontier }: LevelReport, recorded: RecordedLevel, width: number): LevelReport {
     for (const parent of frontier) {
+      this.#expanded.add(parent)
       const children = this.#children.get(defined(this.#recorded.get(parent))) ?? []
-      for (const child of children.slice(0, width)) {
-        const node = addNode(this.tree, parent, this.#place.tree, child)
-        this.#shown.set(child, node)
-        this.#recorded.set(node, child)
-      }
+      const fresh = children.filter((child) => !this.#shown.has(child))
+      for (const child of fresh.slice(0, width)) this.#show(child, parent)
+    }
+    for (const [node, logProb, source] of recorded.restated ?? []) {
+      const shown = this.#shown.get(node)
+      if (shown !== undefined) this.tree.restate(shown, logProb, source)
+    }
+    for (const [node, probs] of recorded.told ?? []) {
+      const shown = this.#shown.get(node)
+      if (shown !== undefined) this.#told.set(shown, Float32Array.from(probs))
     }
     assert(recorded.depth === depth + 1, 'recorded levels follow one another')
     const next = recorded.frontier.flatMap((node) => this.#shown.get(node) ?? [])
@@ -120,14 +143,20 @@ class Revealed {
       frontier: best.slice(0, width).sort((a, b) => a - b),
       topProbs: (node) => {
         const told = probs.get(node) ?? []
-        return told.length > 0 ? Float32Array.from(told) : this.#childProbs(node)
+        return told.length > 0 ? Float32Array.from(told) : (this.#told.get(node) ?? this.#childProbs(node))
       },
     }
   }
 
+  #show(recorded: NodeId, parent: NodeId): void {
+    const node = addNode(this.tree, parent, this.#place.tree, recorded)
+    this.#shown.set(recorded, node)
+    this.#recorded.set(node, recorded)
+  }
+
   /** What the draft said after a node that has been expanded: the recorded children, as many as the recording is wide. */
   #childProbs(node: NodeId): Float32Array {
-    if (this.tree.children(node).length === 0) return noProbs
+    if (!this.#expanded.has(node)) return noProbs
     const children = this.#children.get(defined(this.#recorded.get(node))) ?? []
     return Float32Array.from(children, (child) => Math.exp(defined(this.#place.tree.logProbs[child])))
   }

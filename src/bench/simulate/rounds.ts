@@ -71,8 +71,11 @@ function decodeVirtually(world: VirtualWorld, policy: BudgetPolicy, position: nu
     return budget
   }
   const { tree, draftMs } = plan.nodes > 0 ? world.draft(position, plan, revise) : { tree: createTree(0), draftMs: 0 }
-  const budget = revisions.at(-1)?.budget ?? plan
-  const scored = pruneTree(withinDepth(tree, budget.depth), budget.nodes).tree
+  const { level, budget } = revisions.at(-1) ?? { level: undefined, budget: plan }
+  // As in the drafters: stopping leaves nodes in that lie deeper than the growth has come.
+  const stopped = level !== undefined && budget.depth >= level.depth
+  const depth = stopped ? Math.max(plan.depth, budget.depth) : budget.depth
+  const scored = pruneTree(withinDepth(tree, depth), budget.nodes).tree
   const accepted = walk(world, scored, position)
   const next = world.tokenAt(position + accepted.length)
   const verifyMs = world.verifyMs(scored.size, context, round)

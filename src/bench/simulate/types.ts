@@ -55,7 +55,10 @@ export interface RecordedPlace {
     readonly logProbs: readonly number[]
     readonly sources: readonly number[]
   }
-  /** For trees that grew level by level: what the policy saw after each. */
+  /**
+   * For trees that grew level by level: what the policy saw after each, at depth 0 before the first one where other sources
+   * had begun the tree. `tree` holds what was believed of each node when it was added.
+   */
   readonly levels?: readonly RecordedLevel[] | undefined
   readonly next: TokenId
   readonly draftMs: number
@@ -66,6 +69,12 @@ export interface RecordedLevel {
   readonly frontier: readonly NodeId[]
   /** Per frontier node: the draft's top probabilities after it, best first. */
   readonly topProbs: readonly (readonly number[])[]
+  /** Of a merged tree, at depth 0: how many nodes stood there before the first level. */
+  readonly nodes?: number | undefined
+  /** Nodes of which something else was believed from this level on: node, log-probability, source. */
+  readonly restated?: readonly (readonly [NodeId, number, number])[] | undefined
+  /** Per node that this level expanded: its top probabilities, where they are not those of its children. */
+  readonly told?: readonly (readonly [NodeId, readonly number[]])[] | undefined
 }
 
 /** A question with its places. */

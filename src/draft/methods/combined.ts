@@ -1,16 +1,27 @@
 /**
- * Several drafters as one: their trees are merged into one, node by node, and the most promising nodes are kept. Sources
- * judge their own chances differently, so each one's estimates are corrected by what became of its guesses, apart for
- * guesses that stand alone, contradict another source, or agree with one.
+ * Several drafters as one tree: cheap ones (lookup, recycling) propose whole trees, which are merged node by node; then
+ * those that draft level by level (a head, a draft model) grow the merged tree further, under the policy's eyes. Estimates of
+ * all are corrected by what became of them (`mixture.ts`), so that the best nodes of all sources can be chosen.
  */
 import { UsageError } from '../../util/errors.ts'
 import { growBestFirst, type Candidate, type Growth } from '../best-first.ts'
-import { bareRoot, finishTree, passivePolicy } from '../grow.ts'
-import { judgeGrowth } from '../judge.ts'
-import { AcceptanceRates } from '../rates.ts'
+import { bareRoot, finishTree, growFurther, passivePolicy } from '../grow.ts'
+import { judgeTree } from '../judge.ts'
+import { childAt, MergedLevels, sayChildren, type Numbered, type Proposed } from '../merged-levels.ts'
+import { Mixture, mixtureRates, Said } from '../mixture.ts'
+import type { AcceptanceRates } from '../rates.ts'
 import type { PromptRow } from '../../model/index.ts'
-import type { NodeId, Ranked, RoundOutcome, Scores, TokenId, TokenTree } from '../../tree/index.ts'
-import type { Drafter, DraftParts, DraftRound, DraftSession, PromptListener } from '../types.ts'
+import type { Budget } from '../../policy/index.ts'
+import {
+  emittedTokens,
+  type NodeId,
+  type Ranked,
+  type RoundOutcome,
+  type Scores,
+  type TokenId,
+  type TokenTree,
+} from '../../tree/index.ts'
+import type { Drafter, DraftParts, DraftRound, DraftSession, LevelSource, PromptListener } from '../types.ts'
 import { combinedOptions, type CombinedOptions } from './combined.options.ts'
 
 export const summary = 'merges the trees of several drafters by estimated acceptance'
@@ -46,16 +57,14 @@ class Combined implements Drafter<Ranked> {
   readonly sources: readonly string[]
   readonly needs: Drafter['needs']
   readonly #drafters: readonly Drafter<Ranked>[]
-  readonly #rates: AcceptanceRates
+  /** Made with the first session, which tells what kind of sources there are. */
+  #rates: AcceptanceRates | undefined
 
   constructor(drafters: readonly Drafter<Ranked>[]) {
     this.#drafters = drafters
     this.sources = drafters.flatMap((drafter) => drafter.sources)
     // At most one source needs features: each method is a source once.
     this.needs = drafters.map((drafter) => drafter.needs).find(({ features }) => features) ?? { features: false }
-    const count = drafters.length
-    const prior = (bin: number): number => START_FACTORS[kindName(Math.floor(bin / CLASSES), count)] * classCentre(bin)
-    this.#rates = new AcceptanceRates({ bins: (2 * count + 1) * CLASSES, prior, strength: 30, memory: 0.998 })
   }
 
   wantsPromptRow(tokens: readonly TokenId[], index: number): boolean {
@@ -72,18 +81,15 @@ class Combined implements Drafter<Ranked> {
 
   open(prompt: readonly TokenId[], heard?: PromptListener): DraftSession<Ranked> {
     const listeners = heard instanceof CombinedListener ? heard.listeners : []
-    let offset = 0
-    const sources = this.#drafters.map((drafter, index): Source => {
-      const first = offset
-      offset += drafter.sources.length
-      return { session: drafter.open(prompt, listeners[index]), firstSource: first }
-    })
-    return new CombinedSession(sources, this.#rates.forSession())
+    const sessions = this.#drafters.map((drafter, index) => drafter.open(prompt, listeners[index]))
+    const weighed = sessions.some(({ levels }) => levels !== undefined)
+    this.#rates ??= mixtureRates(sessions.length, weighed)
+    return new CombinedSession(sessions, new Mixture(sessions.length, this.#rates.forSession(), weighed))
   }
 
   forget(): void {
     for (const drafter of this.#drafters) drafter.forget?.()
-    this.#rates.clear()
+    this.#rates?.clear()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -109,121 +115,98 @@ class CombinedListener implements PromptListener {
   }
 }
 
-interface Source {
-  readonly session: DraftSession<Ranked>
-  /** Index of its first source name in the combined list. */
-  readonly firstSource: number
-}
-
-/** [sources] the node of each source's tree that stands for one merged node; -1 where it has none. */
+/** [sources] the node of each cheap source's tree that stands for one merged node; -1 where it has none. */
 type Places = readonly NodeId[]
 
-class CombinedSession implements DraftSession<Ranked> {
-  readonly #sources: readonly Source[]
-  readonly #rates: AcceptanceRates
-  #growth: Growth | undefined
+interface Judged {
+  readonly tree: TokenTree
+  /** By node. */
+  readonly marks: readonly number[]
+}
 
-  constructor(sources: readonly Source[], rates: AcceptanceRates) {
-    this.#sources = sources
-    this.#rates = rates
+class CombinedSession implements DraftSession<Ranked> {
+  readonly #cheap: readonly Numbered<DraftSession<Ranked>>[]
+  readonly #stepping: readonly Numbered<DraftSession<Ranked>>[]
+  readonly #mixture: Mixture
+  #judged: Judged | undefined
+
+  constructor(sessions: readonly DraftSession<Ranked>[], mixture: Mixture) {
+    const numbered = sessions.map((source, number) => ({ number, source }))
+    this.#cheap = numbered.filter(({ source }) => source.levels === undefined)
+    this.#stepping = numbered.filter(({ source }) => source.levels !== undefined)
+    this.#mixture = mixture
   }
 
   async propose(round: DraftRound): Promise<Ranked> {
-    this.#growth = undefined
+    this.#judged = undefined
     const root = round.tokens[round.tokens.length - 1] as TokenId
-    if (round.budget.nodes <= 0) return bareRoot(root)
-    const trees: TokenTree[] = []
-    for (const { session } of this.#sources)
-      trees.push((await session.propose({ ...round, policy: passivePolicy })).tree)
-    const roots = trees.map(() => 0)
-    this.#growth = growBestFirst<Places>(root, roots, round.budget, (places) => this.#merge(trees, places))
-    return finishTree(this.#growth.tree, round.policy, round.budget)
+    if (round.budget.nodes <= 0 || round.budget.depth <= 0) {
+      await this.#rest(round)
+      return bareRoot(root)
+    }
+    const trees: Proposed[] = []
+    for (const { number, source } of this.#cheap) {
+      const { tree } = await source.propose({ ...round, policy: passivePolicy })
+      trees.push({ number, source: tree, session: source })
+    }
+    const growth = this.#merge(root, trees, round.budget)
+    this.#judged = growth
+    if (this.#stepping.length === 0) return finishTree(growth.tree, round.policy, round.budget)
+    return this.#growLevels(round, trees, growth)
   }
 
   observe(outcome: RoundOutcome, scores: Scores): void {
-    for (const { session } of this.#sources) session.observe(outcome, scores)
-    if (this.#growth === undefined) return
-    judgeGrowth(this.#growth, outcome, this.#rates)
-    this.#growth = undefined
+    for (const { source } of this.#cheap) source.observe(outcome, scores)
+    for (const { source } of this.#stepping) source.observe(outcome, scores)
+    if (this.#judged === undefined) return
+    const { tree, marks } = this.#judged
+    judgeTree(tree, emittedTokens(outcome), (node, right) => this.#mixture.observe(marks[node] as number, right))
+    this.#judged = undefined
   }
 
   [Symbol.dispose](): void {
-    this.#growth = undefined
-    for (const { session } of this.#sources) session[Symbol.dispose]()
+    this.#judged = undefined
+    for (const { source } of [...this.#cheap, ...this.#stepping]) source[Symbol.dispose]()
   }
 
-  /** The children that any source has at this place, equal tokens as one, likeliest first. */
-  #merge(trees: readonly TokenTree[], places: Places): Candidate<Places>[] {
-    const children = new Map<TokenId, (NodeId | undefined)[]>()
-    let speaking = 0
-    trees.forEach((tree, i) => {
-      const own = (places[i] as NodeId) < 0 ? [] : tree.children(places[i] as NodeId)
-      if (own.length > 0) speaking++
-      for (const node of own) {
-        const token = tree.tokens[node] as TokenId
-        const nodes = children.get(token) ?? trees.map(() => undefined)
-        nodes[i] = node
-        children.set(token, nodes)
-      }
-    })
-    const candidates = [...children].map(([token, nodes]) => this.#candidate(trees, token, nodes, speaking))
-    return candidates.sort((a, b) => b.probability - a.probability)
-  }
-
-  #candidate(
-    trees: readonly TokenTree[],
-    token: TokenId,
-    nodes: readonly (NodeId | undefined)[],
-    speaking: number,
-  ): Candidate<Places> {
-    const chances = nodes.map((node, i) => (node === undefined ? 0 : Math.exp(trees[i]?.logProbs[node] as number)))
-    const agreeing = nodes.filter((node) => node !== undefined).length
-    const winner = chances.indexOf(Math.max(...chances))
-    // By kind: 0 .. n - 1 one source alone, n .. 2n - 1 one source against others, 2n several agree.
-    const kind = agreeing > 1 ? 2 * trees.length : speaking > 1 ? trees.length + winner : winner
-    const mark = kind * CLASSES + chanceClass(eitherChance(chances))
-    return {
-      token,
-      probability: this.#rates.estimate(mark),
-      state: nodes.map((node) => node ?? -1),
-      mark,
-      source: (this.#sources[winner]?.firstSource ?? 0) + (trees[winner]?.sources[nodes[winner] ?? 0] as number),
+  /** The cheap sources' trees as one, its best nodes by their estimates. */
+  #merge(root: TokenId, trees: readonly Numbered<TokenTree>[], budget: Budget): Growth {
+    const expand = (places: Places, depth: number): Candidate<Places>[] => {
+      const said = new Said(this.#mixture.sources, depth > 0)
+      trees.forEach(({ number, source }, i) => sayChildren(said, number, source, places[i] as NodeId))
+      return this.#mixture.mix(said).map((mixed) => ({
+        ...mixed,
+        state: trees.map(({ source }, i) => childAt(source, places[i] as NodeId, mixed.token)),
+      }))
     }
+    const roots = trees.map(() => 0)
+    return growBestFirst<Places>(root, roots, budget, expand)
   }
-}
 
-/**
- * The chance of a token that several sources propose. They look at the same text, so they are no independent witnesses:
- * what the others add to the best one counts half.
- */
-function eitherChance(chances: readonly number[]): number {
-  const best = Math.max(...chances)
-  const missed = chances.reduce((product, chance) => product * (1 - chance), 1) / (1 - best)
-  return 1 - (1 - best) * ((1 + missed) / 2)
-}
+  async #growLevels(round: DraftRound, cheap: readonly Proposed[], growth: Growth): Promise<Ranked> {
+    const { tokens, budget, policy, signal } = round
+    const levels = this.#stepping.map(({ number, source }) => ({ number, source: source.levels as LevelSource }))
+    const stepper = new MergedLevels({ mixture: this.#mixture, cheap, levels, marks: growth.marks, tokens, signal })
+    this.#judged = { tree: growth.tree, marks: stepper.marks }
+    const width = Math.min(budget.width, Math.max(...levels.map(({ source }) => source.maxWidth)))
+    const ranked = await growFurther(
+      growth.tree,
+      stepper,
+      policy,
+      { ...budget, width },
+      {
+        signal,
+        levels: Math.max(...levels.map(({ source }) => source.maxDepth)),
+        keeps: stepper.keeps,
+      },
+    )
+    if (!stepper.begun) await this.#rest(round)
+    return ranked
+  }
 
-/**
- * What is left of a source's own estimate, by whether other sources speak about the same place; found over 48 answers of
- * the default model. Where the rates start from.
- */
-const START_FACTORS = { alone: 1, contradicted: 0.55, agreed: 0.94 }
-
-function kindName(kind: number, sources: number): keyof typeof START_FACTORS {
-  if (kind === 2 * sources) return 'agreed'
-  return kind < sources ? 'alone' : 'contradicted'
-}
-
-/** Classes of equal width in log-odds, from 1 in 150 to 150 in 151. */
-const CLASSES = 16
-const WIDEST = 5
-
-function chanceClass(chance: number): number {
-  const odds = Math.log(chance / (1 - chance))
-  const at = Math.floor(((odds + WIDEST) / (2 * WIDEST)) * CLASSES)
-  return Math.min(CLASSES - 1, Math.max(0, at))
-}
-
-function classCentre(bin: number): number {
-  const odds = (((bin % CLASSES) + 0.5) / CLASSES) * 2 * WIDEST - WIDEST
-  return 1 / (1 + Math.exp(-odds))
+  /** A round in which sources that draft by levels do not draft: they put their text away. */
+  async #rest(round: DraftRound): Promise<void> {
+    const budget = { ...round.budget, nodes: 0 }
+    for (const { source } of this.#stepping) await source.propose({ ...round, budget, policy: passivePolicy })
+  }
 }

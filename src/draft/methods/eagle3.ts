@@ -8,7 +8,7 @@ import { bareRoot, growTree } from '../grow.ts'
 import { HeadReader } from '../head-reader.ts'
 import type { DraftHead } from '../../model/index.ts'
 import type { Ranked, RoundOutcome, Scores, TokenId } from '../../tree/index.ts'
-import type { Drafter, DraftParts, DraftRound, DraftSession, PromptListener } from '../types.ts'
+import type { Drafter, DraftParts, DraftRound, DraftSession, LevelSource, PromptListener } from '../types.ts'
 import { eagle3Options, type Eagle3Options } from './eagle3.options.ts'
 
 export const summary = 'a small head that reads the target’s hidden states drafts a tree level by level'
@@ -123,6 +123,7 @@ class Listener implements PromptListener {
 }
 
 class Eagle3Session implements DraftSession<Ranked> {
+  readonly levels: LevelSource
   readonly #settings: Eagle3Options
   readonly #reader: HeadReader
   readonly #giveBack: () => void
@@ -132,6 +133,14 @@ class Eagle3Session implements DraftSession<Ranked> {
     this.#settings = settings
     this.#reader = reader
     this.#giveBack = giveBack
+    const { maxDepth, maxWidth } = settings
+    this.levels = {
+      maxDepth,
+      maxWidth,
+      begin: (tokens, signal) => reader.begin(tokens, signal),
+      canRead: (count) => reader.canRead(count),
+      guess: (tree, nodes) => reader.guess(tree, nodes),
+    }
   }
 
   async propose({ tokens, budget, policy, signal }: DraftRound): Promise<Ranked> {

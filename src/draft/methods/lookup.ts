@@ -69,11 +69,14 @@ class LookupSession implements DraftSession<Ranked> {
     this.#index.append(tokens)
     const root = this.#index.token(this.#index.length - 1)
     if (budget.nodes <= 0) return Promise.resolve(bareRoot(root))
-    const found = this.#index.occurrences(this.#settings.occurrences, this.#settings.minNgram)
-    const start = { positions: found.map((place) => place.next), lengths: found.map((place) => place.length), path: [] }
+    const start = this.#find([])
     const depth = Math.min(budget.depth, this.#settings.maxDepth)
     this.#growth = growBestFirst<Places>(root, start, { ...budget, depth }, (places) => this.#continuations(places))
     return Promise.resolve(finishTree(this.#growth.tree, policy, budget))
+  }
+
+  after(path: readonly TokenId[]): Candidate<Places>[] {
+    return this.#continuations(this.#find(path))
   }
 
   observe(outcome: RoundOutcome): void {
@@ -84,6 +87,12 @@ class LookupSession implements DraftSession<Ranked> {
 
   [Symbol.dispose](): void {
     this.#growth = undefined
+  }
+
+  /** Where the text and `path` occurred before. */
+  #find(path: readonly TokenId[]): Places {
+    const found = this.#index.occurrences(this.#settings.occurrences, this.#settings.minNgram, path)
+    return { positions: found.map((place) => place.next), lengths: found.map((place) => place.length), path: [] }
   }
 
   /** The distinct next tokens of the places, longest match first, each with the chance its situation had so far. */

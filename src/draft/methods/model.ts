@@ -7,7 +7,7 @@ import { UsageError } from '../../util/errors.ts'
 import { bareRoot, growTree } from '../grow.ts'
 import { ModelReader, Turns } from '../model-reader.ts'
 import { emittedTokens, type Ranked, type RoundOutcome, type TokenId } from '../../tree/index.ts'
-import type { Drafter, DraftParts, DraftRound, DraftSession } from '../types.ts'
+import type { Drafter, DraftParts, DraftRound, DraftSession, LevelSource } from '../types.ts'
 import { modelOptions, type ModelOptions } from './model.options.ts'
 
 export const summary = 'a smaller model with the same vocabulary drafts a tree level by level'
@@ -47,12 +47,21 @@ export async function create(
 // ---------------------------------------------------------------------------------------------------------------
 
 class ModelSession implements DraftSession<Ranked> {
+  readonly levels: LevelSource
   readonly #settings: ModelOptions
   readonly #reader: ModelReader
 
   constructor(reader: ModelReader, settings: ModelOptions) {
     this.#reader = reader
     this.#settings = settings
+    const { maxDepth, maxWidth } = settings
+    this.levels = {
+      maxDepth,
+      maxWidth,
+      begin: (tokens, signal) => reader.begin(tokens, signal),
+      canRead: (count) => reader.canRead(count),
+      guess: (tree, nodes, count) => reader.guess(tree, nodes, count),
+    }
   }
 
   async propose({ tokens, budget, policy, signal }: DraftRound): Promise<Ranked> {

@@ -86,6 +86,10 @@ class RecyclingSession implements DraftSession<Ranked> {
     return Promise.resolve(finishTree(this.#growth.tree, policy, budget))
   }
 
+  after(path: readonly TokenId[]): Candidate<TokenId>[] {
+    return this.#followers(path[path.length - 1] as TokenId)
+  }
+
   observe(outcome: RoundOutcome, scores: Scores): void {
     for (const node of rowsToLearn(outcome)) {
       this.#table.updateBest(outcome.tree.tokens[node] as TokenId, bestTokens(scores, node, FOLLOWERS))

@@ -75,6 +75,12 @@ describe('the meta-path', () => {
     expect(metaPath(report(told, [4, 3]), 10)?.terminal).toBe(3)
   })
 
+  it('takes what the draft is sure of, not an older sibling from another source', () => {
+    const level = report({ 0: [0.5, 0.5], 1: [0.6, 0.4], 2: [0.1] })
+    const likelier = level.tree.add(1, 9, -0.5)
+    expect(metaPath({ ...level, frontier: [3, likelier] }, 10)?.terminal).toBe(likelier)
+  })
+
   it('is unknown without a frontier and where a distribution along it is', () => {
     expect(metaPath(report({ 0: [1], 1: [1], 2: [1] }, []), 10)).toBeUndefined()
     expect(metaPath(report({ 1: [0.6], 2: [0.75] }), 10)).toBeUndefined()

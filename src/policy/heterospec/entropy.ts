@@ -37,7 +37,7 @@ export function topKEntropy(probs: Float32Array, count: number): number | undefi
 
 /**
  * P* among the paths to the frontier, and its entropy over the `count` likeliest tokens of each step. Ties go to the
- * smaller id. Undefined when there is no frontier or a distribution along the path was not reported.
+ * likelier node (in a merged tree a sibling from another source may be older), then to the smaller id. Undefined when there is no frontier or a distribution along the path was not reported.
  */
 export function metaPath(level: LevelReport, count: number): MetaPath | undefined {
   const { tree, frontier } = level
@@ -45,7 +45,7 @@ export function metaPath(level: LevelReport, count: number): MetaPath | undefine
   let surest = -Infinity
   for (const node of frontier) {
     const confidence = level.topProbs(tree.parents[node] as NodeId)[0] ?? -Infinity
-    if (confidence > surest || (confidence === surest && node < terminal)) {
+    if (confidence > surest || (confidence === surest && isBetter(tree, node, terminal))) {
       terminal = node
       surest = confidence
     }
@@ -58,4 +58,11 @@ export function metaPath(level: LevelReport, count: number): MetaPath | undefine
     entropy += step
   }
   return { terminal, entropy }
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+function isBetter({ logProbs }: LevelReport['tree'], node: NodeId, than: NodeId): boolean {
+  const [a, b] = [logProbs[node] as number, logProbs[than] as number]
+  return a > b || (a === b && node < than)
 }
