@@ -18,6 +18,7 @@ const commands: Readonly<Record<string, { readonly summary: string; readonly loa
   inspect: { summary: 'show what a GGUF file holds', load: () => import('./commands/inspect.ts') },
   bench: { summary: 'measure which way to speculate pays here', load: () => import('./commands/bench.ts') },
   cost: { summary: 'measure what passes and drafts cost here', load: () => import('./commands/cost.ts') },
+  calibrate: { summary: 'learn what drafts are worth here', load: () => import('./commands/calibrate.ts') },
   simulate: { summary: 'judge budgets for other machines', load: () => import('./commands/simulate.ts') },
   head: { summary: 'import, feed and train draft heads', load: () => import('./commands/head.ts') },
   doctor: { summary: 'check this machine and measure it', load: () => import('./commands/doctor.ts') },

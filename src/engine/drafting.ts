@@ -4,6 +4,7 @@ import { createDrafter, type DraftParts, type Drafter, type DraftSession } from 
 import { createPolicy, createPolicyMemory, type BudgetPolicy, type PolicyMemory } from '../policy/index.ts'
 import { createTree } from '../tree/index.ts'
 import type { Verifier } from '../verify/index.ts'
+import type { Calibrations } from './calibration.ts'
 import { speculativeOptions, type ResolvedSpeculation, type SpeculativeOptions } from './options.ts'
 
 export interface Drafting {
@@ -27,14 +28,16 @@ export function resolveSpeculation(options: SpeculativeOptions): ResolvedSpecula
   )
 }
 
-/** Drafters and what budgets learned about them, by their options; shared by all requests of an engine. */
+/** Drafters and what budgets learned about them, from a calibration on, by their options; shared by all requests of an engine. */
 export class DraftingTable implements AsyncDisposable {
   readonly #parts: Omit<DraftParts, 'create'>
+  readonly #calibrations: Calibrations
   readonly #drafters = new Map<string, Promise<Drafter>>()
   readonly #memories = new Map<string, PolicyMemory>()
 
-  constructor(parts: Omit<DraftParts, 'create'>) {
+  constructor(parts: Omit<DraftParts, 'create'>, calibrations: Calibrations) {
     this.#parts = parts
+    this.#calibrations = calibrations
   }
 
   /** Drafter and policy for one request. Throws `drafter-mismatch` when the drafter does not fit the target. */
@@ -47,11 +50,11 @@ export class DraftingTable implements AsyncDisposable {
     const drafter = await this.#drafter(key, options)
     const memoryKey = `${key} ${budget.policy}`
     let memory = this.#memories.get(memoryKey)
-    if (!memory) this.#memories.set(memoryKey, (memory = createPolicyMemory()))
+    if (!memory) this.#memories.set(memoryKey, (memory = this.#calibrations.memoryFor(options)))
     return { drafter, drafterName: options.method, policy: createPolicy(budget, memory) }
   }
 
-  /** Drafters forget what requests taught them, and so do budgets. */
+  /** Drafters forget what requests taught them, and so do budgets; what a calibration says they know again. */
   async forget(): Promise<void> {
     this.#memories.clear()
     for (const result of await Promise.allSettled(this.#drafters.values())) {

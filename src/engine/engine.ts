@@ -10,6 +10,7 @@ import { DisposedError, UsageError } from '../util/errors.ts'
 import { loadGguf } from '../gguf/index.ts'
 import { loadModel, openBackend, type Backend, type GraphModel } from '../model/index.ts'
 import { createTemplate, loadTokenizer, type ChatTemplate, type Tokenizer } from '../text/index.ts'
+import { calibrationFolders, Calibrations } from './calibration.ts'
 import { openChat } from './chat.ts'
 import { draftLoaders } from './draft-models.ts'
 import { DraftingTable, resolveSpeculation } from './drafting.ts'
@@ -42,6 +43,7 @@ export interface EngineParts {
   /** Another one, with drafters of its own. */
   readonly openDrafting: () => DraftingTable
   readonly prices: Prices
+  readonly calibrations: Calibrations
   /** For requests that do not say. */
   readonly speculation: ResolvedSpeculation
 }
@@ -79,7 +81,13 @@ export async function openEngine(path: string, options: EngineOptions = {}): Pro
   requireSameVocabulary(tokenizer, model, path)
   const slots = stack.use(new SlotTable(model, sequences))
   const loaders = draftLoaders({ backend, model, tokenizer, options })
-  const openDrafting = (): DraftingTable => new DraftingTable({ target: model.spec, ...loaders })
+  const cacheDir = options.cacheDir ?? readEnvironment().cacheDir
+  const identity = priceIdentity(backend, model, threads, options)
+  const calibrations = new Calibrations({
+    ...{ target: model.spec, identity, given: options.calibration },
+    folders: calibrationFolders(cacheDir),
+  })
+  const openDrafting = (): DraftingTable => new DraftingTable({ target: model.spec, ...loaders }, calibrations)
   const parts: EngineParts = {
     model,
     tokenizer,
@@ -87,12 +95,8 @@ export async function openEngine(path: string, options: EngineOptions = {}): Pro
     slots,
     drafting: stack.use(openDrafting()),
     openDrafting,
-    prices: new Prices({
-      model,
-      slots,
-      cacheDir: options.cacheDir ?? readEnvironment().cacheDir,
-      identity: priceIdentity(backend, model, threads, options),
-    }),
+    prices: new Prices({ model, slots, cacheDir, identity }),
+    calibrations,
     speculation,
   }
   // Now, so that the first request does not wait, and a drafter that does not fit is refused at once.
@@ -101,6 +105,7 @@ export async function openEngine(path: string, options: EngineOptions = {}): Pro
     onProgress: reporter(options, 'measure'),
   })
   await parts.drafting.prepare(speculation)
+  calibrations.require(speculation)
   return new LoadedEngine(parts, threads, stack.move())
 }
 

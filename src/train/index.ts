@@ -1,5 +1,5 @@
 export type * from './types.ts'
-export { contextOf, makeData, readTrainingFile, type DataReport, type MakeDataOptions } from './data/index.ts'
+export { contextOf, makeData, readPrompts, readTrainingFile, type DataReport, type MakeDataOptions } from './data/index.ts'
 export { headTypes, writeHead } from './head-file.ts'
 export { openTarget, type OpenTarget } from './target.ts'
 export { chooseHeadFiles, findHead } from './import/folder.ts'
