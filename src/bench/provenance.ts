@@ -1,7 +1,7 @@
 /** Where and with what figures were taken: without it they mean nothing. */
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs'
+import { createReadStream, existsSync, statSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'

@@ -42,11 +42,13 @@ const calibrationSchema = z.strictObject({
   calibration: z
     .string()
     .optional()
-    .describe('what budgets start from: a file of "heterospec calibrate"; default: one of the cache that fits, if any'),
+    .describe(
+      'what budgets start from: a file of "heterospec calibrate", or off; default: one that fits, if the cache has one',
+    ),
 })
 
 /** Where budgets start. */
-export const calibrationFlags: FlagGroup = { title: 'Speculation', flags: flagsOf(calibrationSchema) }
+export const calibrationFlags: FlagGroup = { title: 'Calibration', flags: flagsOf(calibrationSchema) }
 
 /** Flags of one request. */
 export const requestFlags: FlagGroup = { title: 'Answer', flags: flagsOf(requestSchema) }
@@ -83,7 +85,11 @@ export function addFlags(command: Command, { title, flags }: FlagGroup): void {
 
 /** Threads, context, cache type; the calibration where the command has the flag. */
 export function readEngineOptions(typed: Typed): EngineOptions {
-  return readFlags(typed, [...engineFlags.flags, ...calibrationFlags.flags])
+  const calibration = typed['calibration'] as string | undefined
+  return {
+    ...readFlags(typed, engineFlags.flags),
+    ...(calibration === undefined ? {} : { calibration: calibration === 'off' ? false : calibration }),
+  }
 }
 
 /** Everything of a request except the prompt and the speculation. */

@@ -56,24 +56,36 @@ export function readCalibration(path: string): Calibration {
   return parseCalibration(text, path)
 }
 
-/** Options of a drafter without its files, and what identifies these. Throws what reading them throws. */
+/** Options of a drafter without its files, and what identifies these. Throws `bad-file` for a file that cannot be read. */
 export function identifyDrafter(
   drafter: ResolvedSpeculation['drafter'],
 ): Pick<CalibrationIdentity, 'drafter' | 'files'> {
-  const files: DraftFile[] = []
-  const strip = (options: object, name: string): Record<string, unknown> =>
+  const { drafter: options, paths } = stripFiles(drafter)
+  return {
+    drafter: options,
+    files: paths.map(({ method, path }) => ({ method, name: basename(path), fingerprint: printOf(path, method) })),
+  }
+}
+
+/** Options of a drafter without its files, and where these lie. */
+export function stripFiles(drafter: ResolvedSpeculation['drafter']): {
+  readonly drafter: CalibrationIdentity['drafter']
+  readonly paths: readonly { readonly method: string; readonly path: string }[]
+} {
+  const paths: { method: string; path: string }[] = []
+  const strip = (options: object, method: string): Record<string, unknown> =>
     Object.fromEntries(
       Object.entries(options).flatMap(([key, value]: [string, unknown]) => {
         if (value === undefined) return []
         if (key === 'path' && typeof value === 'string') {
-          files.push({ method: name, name: basename(value), fingerprint: filePrint(value) })
+          paths.push({ method, path: value })
           return []
         }
         const isGroup = typeof value === 'object' && value !== null && !Array.isArray(value)
         return [[key, isGroup ? strip(value, key) : value]]
       }),
     )
-  return { drafter: { ...strip(drafter, drafter.method), method: drafter.method }, files }
+  return { drafter: { ...strip(drafter, drafter.method), method: drafter.method }, paths }
 }
 
 /** Calibrations of one engine. */
@@ -87,12 +99,7 @@ export class Calibrations {
     this.#parts = parts
     if (given === undefined || given === false) return
     this.#given = typeof given === 'string' ? readCalibration(given) : checkCalibration(given, 'the option calibration')
-    const { model } = this.#given.identity
-    if (model.fingerprint === target.fingerprint) return
-    throw mismatch(
-      `a calibration for ${target.name} (${target.fingerprint})`,
-      `one for ${model.name} (${model.fingerprint})`,
-    )
+    requireModel(this.#given, target)
   }
 
   /** Throws `drafter-mismatch` when a calibration was given that is not one of this drafter and budget. */
@@ -101,6 +108,11 @@ export class Calibrations {
     if (given === undefined || budget.policy === 'off') return
     requireDrafter(given, identifyDrafter(drafter))
     requireTree(given, budget)
+  }
+
+  /** The one that a request starts from. */
+  forRequest({ drafter, budget }: ResolvedSpeculation): Calibration | undefined {
+    return budget.policy === 'off' ? undefined : this.for(drafter)
   }
 
   /** The one for this drafter, if there is one. */
@@ -128,6 +140,15 @@ export class Calibrations {
   }
 }
 
+/** Throws `drafter-mismatch` unless the calibration was made with this model. */
+export function requireModel({ identity: { model } }: Calibration, wanted: CalibrationIdentity['model']): void {
+  if (model.fingerprint === wanted.fingerprint) return
+  throw mismatch(
+    `a calibration for ${wanted.name} (${wanted.fingerprint})`,
+    `one for ${model.name} (${model.fingerprint})`,
+  )
+}
+
 /** Throws `drafter-mismatch` unless the calibration was made with this drafter. */
 export function requireDrafter(
   { identity }: Calibration,
@@ -144,6 +165,21 @@ export function requireDrafter(
 }
 
 // ---------------------------------------------------------------------------------------------------------------
+
+function printOf(path: string, method: string): string {
+  try {
+    return filePrint(path)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new UsageError(
+      'bad-file',
+      `expected a file for the drafter ${method} at ${path}, got "${why}"; check the path`,
+      {
+        cause: error,
+      },
+    )
+  }
+}
 
 /** File names do not count. */
 function sameDrafter(made: CalibrationIdentity, wanted: Pick<CalibrationIdentity, 'drafter' | 'files'>): boolean {

@@ -2,4 +2,11 @@ export type * from './types.ts'
 export { openEngine } from './engine.ts'
 export { decodeRound, type RoundState } from './round.ts'
 export { speculativeOptions, type ResolvedSpeculation, type SpeculativeOptions } from './options.ts'
-export { CALIBRATIONS, identifyDrafter, readCalibration, requireDrafter } from './calibration.ts'
+export {
+  CALIBRATIONS,
+  identifyDrafter,
+  readCalibration,
+  requireDrafter,
+  requireModel,
+  stripFiles,
+} from './calibration.ts'

@@ -148,4 +148,25 @@ describe('a finished calibration', () => {
     expect(other.code).toBe(1)
     expect(other.stderr).toMatch(/^heterospec: expected a calibration of the drafter recycling, got one of lookup; /)
   })
+
+  it('is where simulated budgets start, of its own drafter only', async () => {
+    const suite = at('suite.jsonl')
+    writeFileSync(suite, JSON.stringify({ question_id: 1, category: 'qa', turns: ['one two one two'] }))
+    const record = ['--suite', suite, '--max-tokens', '20', '--drafter', 'lookup', '--quiet']
+    await cli(['simulate', '--record', at('rec.jsonl'), ...tiny, ...record], { env })
+    await cli(['calibrate', '--drafter', 'lookup', ...tiny, ...six, ...small, '--out', at('sim.json')], { env })
+    const judged = await cli(['simulate', at('rec.jsonl'), '--calibration', at('sim.json'), '--json'], { env })
+    expect(judged).toMatchObject({ code: 0, stderr: '' })
+    const changed = readFileSync(at('sim.json'), 'utf8').replace('"method":"lookup"', '"method":"recycling"')
+    writeFileSync(at('changed.json'), changed)
+    const refused = await cli(['simulate', at('rec.jsonl'), '--calibration', at('changed.json')], { env })
+    expect(refused.stderr).toMatch(/expected a calibration of the drafter lookup, got one of recycling; /)
+    const bench = ['bench', ...tiny, '--suite', suite, '--max-tokens', '4', '--methods', 'recycling', '--quiet']
+    const vain = await cli([...bench, '--calibration', at('sim.json')], { env })
+    expect(vain.stderr).toMatch(/expected a calibration of one of the methods recycling, got one of another drafter/)
+    const used = await cli([...bench.with(-2, 'lookup'), '--calibration', at('sim.json')], { env })
+    expect(lastLine(used.stdout)).toMatchObject({
+      sides: [{}, { details: { calibration: expect.stringMatching(/^\w{16}$/) as string } }],
+    })
+  })
 })

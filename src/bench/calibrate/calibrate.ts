@@ -3,13 +3,7 @@ import { existsSync } from 'node:fs'
 import { cpuName } from '../../util/env.ts'
 import { throwIfAborted, UsageError } from '../../util/errors.ts'
 import { packageVersion } from '../../util/package.ts'
-import {
-  identifyDrafter,
-  readCalibration,
-  requireDrafter,
-  speculativeOptions,
-  type Engine,
-} from '../../engine/index.ts'
+import { identifyDrafter, readCalibration, requireDrafter, type Engine } from '../../engine/index.ts'
 import {
   calibrationText,
   createPolicyMemory,
@@ -19,6 +13,7 @@ import {
   type CalibrationPrices,
 } from '../../policy/index.ts'
 import { measureDrafts, measureHost } from '../cost/draft.ts'
+import { resolveDrafter } from '../simulate/header.ts'
 import { measuredMachine, type VirtualMachine } from '../simulate/machine.ts'
 import { recordAnswer } from '../simulate/record.ts'
 import type { PriceList, RecordedAnswer, RecordedPlace, RecordedQuestion } from '../simulate/types.ts'
@@ -82,8 +77,7 @@ export async function calibrate(setup: CalibrateSetup): Promise<Calibrated> {
 /** Model and drafter of a calibration that is to be made. */
 export function identityOf({ engine, drafter }: Pick<CalibrateSetup, 'engine' | 'drafter'>): CalibrationIdentity {
   const { name, fingerprint } = engine.spec
-  const resolved = speculativeOptions.parse({ drafter: drafter.drafter, budget: { policy: 'off' } })
-  return { model: { name, fingerprint }, ...identifyDrafter(resolved.drafter) }
+  return { model: { name, fingerprint }, ...identifyDrafter(resolveDrafter(drafter)) }
 }
 
 // ---------------------------------------------------------------------------------------------------------------

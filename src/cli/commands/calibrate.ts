@@ -14,6 +14,7 @@ import {
   renderCalibration,
   shippedPrompts,
   type Calibrated,
+  type CalibratePhase,
   type CalibrateSetup,
   type PromptSet,
 } from '../../bench/index.ts'
@@ -173,7 +174,7 @@ const labels = {
   prices: 'measuring prices',
   learning: 'answers to learn from',
   checking: 'answers to check by',
-} as const
+} as const satisfies Readonly<Record<CalibratePhase, string>>
 
 /** A bar per phase, in thousandths of its work, since an answer takes long. */
 function phaseReport(quiet: boolean): {
@@ -182,7 +183,7 @@ function phaseReport(quiet: boolean): {
 } {
   if (quiet) return { listeners: { onProgress: () => undefined, onResume: () => undefined }, stop: () => undefined }
   let current:
-    | { readonly phase: keyof typeof labels; readonly began: number; readonly from: number; readonly bar: Progress }
+    | { readonly phase: CalibratePhase; readonly began: number; readonly from: number; readonly bar: Progress }
     | undefined
   return {
     listeners: {
