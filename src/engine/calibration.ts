@@ -164,6 +164,18 @@ export function requireDrafter(
   throw mismatch(`a calibration of the drafter file ${names(wanted.files)}`, `one of ${names(identity.files)}`)
 }
 
+/**
+ * Throws `drafter-mismatch` for a budget that goes by entropies of other trees: they mean something else. A budget whose bins are given, or that has none, may have
+ * any tree.
+ */
+export function requireTree({ tree }: Calibration, budget: ResolvedSpeculation['budget']): void {
+  if (budget.policy !== 'heterospec' || budget.edges.length > 0) return
+  const tell = ({ topK, depth, totalTokens }: Calibration['tree']): string =>
+    `top-k ${topK}, depth ${depth}, ${totalTokens} nodes`
+  if (tell(tree) === tell(budget)) return
+  throw mismatch(`a calibration for trees of ${tell(budget)}`, `one for ${tell(tree)}`)
+}
+
 // ---------------------------------------------------------------------------------------------------------------
 
 function printOf(path: string, method: string): string {
@@ -200,15 +212,6 @@ function differences(
   const tell = (options: CalibrationIdentity['drafter']): string =>
     `${options.method} with ${keys.map((key) => `${key} ${JSON.stringify(options[key])}`).join(', ')}`
   return [tell(made), tell(wanted)]
-}
-
-/** Entropies of other trees mean something else. A budget whose bins are given, or that has none, may have any tree. */
-function requireTree({ tree }: Calibration, budget: ResolvedSpeculation['budget']): void {
-  if (budget.policy !== 'heterospec' || budget.edges.length > 0) return
-  const tell = ({ topK, depth, totalTokens }: Calibration['tree']): string =>
-    `top-k ${topK}, depth ${depth}, ${totalTokens} nodes`
-  if (tell(tree) === tell(budget)) return
-  throw mismatch(`a calibration for trees of ${tell(budget)}`, `one for ${tell(tree)}`)
 }
 
 function mismatch(expected: string, got: string): UsageError {

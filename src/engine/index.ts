@@ -8,5 +8,6 @@ export {
   readCalibration,
   requireDrafter,
   requireModel,
+  requireTree,
   stripFiles,
 } from './calibration.ts'

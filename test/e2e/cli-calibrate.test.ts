@@ -146,6 +146,8 @@ describe('a finished calibration', () => {
     expect(await run('--speculative', 'lookup', '--calibration', file)).toEqual(plain)
     const other = await run('--speculative', 'recycling', '--calibration', file)
     expect(other.code).toBe(1)
+    const none = await run('--speculative', 'off', '--calibration', file)
+    expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('expected a drafter for') as string })
     expect(other.stderr).toMatch(/^heterospec: expected a calibration of the drafter recycling, got one of lookup; /)
   })
 
@@ -161,6 +163,10 @@ describe('a finished calibration', () => {
     writeFileSync(at('changed.json'), changed)
     const refused = await cli(['simulate', at('rec.jsonl'), '--calibration', at('changed.json')], { env })
     expect(refused.stderr).toMatch(/expected a calibration of the drafter lookup, got one of recycling; /)
+    const other = [at('rec.jsonl'), '--calibration', at('sim.json'), '--budgets', 'goodput,heterospec']
+    expect((await cli(['simulate', ...other], { env })).stderr).toMatch(
+      /expected a calibration for trees of top-k 10, /,
+    )
     const bench = ['bench', ...tiny, '--suite', suite, '--max-tokens', '4', '--methods', 'recycling', '--quiet']
     const vain = await cli([...bench, '--calibration', at('sim.json')], { env })
     expect(vain.stderr).toMatch(/expected a calibration of one of the methods recycling, got one of another drafter/)

@@ -1,8 +1,8 @@
 /** The whole of `heterospec simulate`: a recording or a trace, a machine, budgets; one document. */
 import { defined } from '../../util/assert.ts'
 import { UsageError } from '../../util/errors.ts'
-import { readCalibration, requireDrafter, requireModel, stripFiles } from '../../engine/index.ts'
-import type { Calibration } from '../../policy/index.ts'
+import { readCalibration, requireDrafter, requireModel, requireTree, stripFiles } from '../../engine/index.ts'
+import { budgetOptions, type Calibration } from '../../policy/index.ts'
 import { readCostDocument, type CostList } from '../cost/document.ts'
 import type { PricedDrafter } from '../cost/draft.ts'
 import { OVERALL, simulateBudgets, summariseAnswers } from './budgets.ts'
@@ -78,7 +78,7 @@ function ofRecording(file: string, recording: Recording, options: SimulationOpti
   const { batch, budgets = DEFAULT_BUDGETS } = options
   const list = options.cost === undefined ? undefined : readCostDocument(options.cost)
   const machine = machineOf(recording, options, list)
-  const calibration = calibrationFor(recording, options.calibration)
+  const calibration = calibrationFor(recording, options.calibration, budgets)
   const answers = simulateBudgets({ recording, machine, batch, calibration }, budgets)
   return {
     ...{ kind: 'heterospec-simulation', version: 1, source: 'recording', file, machine: machine.name, batch },
@@ -106,16 +106,18 @@ function machineOf(
   return measuredMachine(`${provenance.machine.cpu}, ${threads}, as recorded`, prices, drafter.name)
 }
 
-/** Throws `drafter-mismatch` unless it was made with the recorded model and drafter. */
+/** Throws `drafter-mismatch` unless it was made with the recorded model and drafter, and with the trees of the budgets. */
 function calibrationFor(
   { identity, drafter, files, provenance }: Recording,
   path: string | undefined,
+  budgets: readonly NamedBudget[],
 ): Calibration | undefined {
   if (path === undefined) return undefined
   const found = readCalibration(path)
   const recorded = resolveDrafter({ drafter: drafter.options as PricedDrafter['drafter'] })
   requireModel(found, { name: provenance.model.name, fingerprint: identity.model })
   requireDrafter(found, { drafter: stripFiles(recorded).drafter, files: files ?? [] })
+  for (const { options } of budgets) requireTree(found, budgetOptions.parse(options))
   return found
 }
 
