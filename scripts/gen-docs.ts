@@ -8,7 +8,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'
 import { format } from 'prettier'
 import { show, type Flag, type FlagGroup } from '../src/cli/flags.ts'
-import { engineFlags, requestFlags, samplingFlags, usageOf } from '../src/cli/options.ts'
+import { calibrationFlags, engineFlags, requestFlags, samplingFlags, usageOf } from '../src/cli/options.ts'
 import { speculationFlags } from '../src/cli/speculation.ts'
 import { drafters } from '../src/draft/index.ts'
 import { policies } from '../src/policy/index.ts'
@@ -19,7 +19,9 @@ export const pageUrl = new URL('../docs/options.md', import.meta.url)
 /** The page as Markdown, formatted as the repository's check wants it. */
 export async function optionsPage(): Promise<string> {
   const about = await summaries()
-  const sections = [engineFlags, requestFlags, samplingFlags, ...speculationFlags].map((group) => section(group, about))
+  const sections = [engineFlags, requestFlags, samplingFlags, ...speculationFlags, calibrationFlags].map((group) =>
+    section(group, about),
+  )
   const settings = JSON.parse(await readFile(new URL('../.prettierrc', import.meta.url), 'utf8')) as object
   return format([introduction, methodList(about), ...sections].join('\n\n'), { ...settings, parser: 'markdown' })
 }

@@ -1,12 +1,13 @@
 /** Where and with what figures were taken: without it they mean nothing. */
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs'
+import { createReadStream, existsSync, statSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { kernelReport, loadGgml } from '../ffi/index.ts'
 import { cpuName, nodeVersion, platformName } from '../util/env.ts'
+import { packageVersion } from '../util/package.ts'
 import type { Provenance } from './types.ts'
 
 export interface ProvenanceParts {
@@ -26,7 +27,7 @@ export async function collectProvenance(parts: ProvenanceParts): Promise<Provena
   return {
     command,
     date: new Date().toISOString(),
-    heterospec: version(),
+    heterospec: packageVersion(),
     commit: commit(),
     node: nodeVersion(),
     ggml: `${probe.ggmlVersion} (${probe.ggmlCommit})`,
@@ -55,10 +56,6 @@ export async function collectProvenance(parts: ProvenanceParts): Promise<Provena
 // ---------------------------------------------------------------------------------------------------------------
 
 const root = new URL('../../', import.meta.url)
-
-function version(): string {
-  return (JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { version: string }).version
-}
 
 /** Of the working copy that this file belongs to, `+` for uncommitted changes; null for an installed package. */
 function commit(): string | null {

@@ -3,10 +3,10 @@
  * and an exit code (0 ok, 1 error, 2 wrong use, 130 interrupted). Only the command that was typed is imported,
  * because the time from the start of the process to the first token counts.
  */
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from '@commander-js/extra-typings'
 import type { EarlyStart } from '../text/index.ts'
 import { HeterospecError, UsageError } from '../util/errors.ts'
+import { packageVersion } from '../util/package.ts'
 import { interruptionOf, INTERRUPTED } from './interrupt.ts'
 import type { CommandModule } from './types.ts'
 
@@ -18,6 +18,7 @@ const commands: Readonly<Record<string, { readonly summary: string; readonly loa
   inspect: { summary: 'show what a GGUF file holds', load: () => import('./commands/inspect.ts') },
   bench: { summary: 'measure which way to speculate pays here', load: () => import('./commands/bench.ts') },
   cost: { summary: 'measure what passes and drafts cost here', load: () => import('./commands/cost.ts') },
+  calibrate: { summary: 'learn what drafts are worth here', load: () => import('./commands/calibrate.ts') },
   simulate: { summary: 'judge budgets for other machines', load: () => import('./commands/simulate.ts') },
   head: { summary: 'import, feed and train draft heads', load: () => import('./commands/head.ts') },
   doctor: { summary: 'check this machine and measure it', load: () => import('./commands/doctor.ts') },
@@ -52,7 +53,7 @@ export async function main(args: readonly string[], early: EarlyStart | undefine
 async function assemble(chosen: string | undefined, early: EarlyStart | undefined): Promise<Command> {
   const program = settle(new Command('heterospec'))
     .description('Lossless speculative decoding of GGUF language models: same text, fewer passes.')
-    .version(version(), '-V, --version', 'print the version')
+    .version(packageVersion(), '-V, --version', 'print the version')
     .addHelpText('after', '\nheterospec <command> --help shows the options of a command.')
   for (const [name, { summary, load }] of Object.entries(commands)) {
     const command = settle(new Command(name)).summary(summary).description(summary)
@@ -99,9 +100,4 @@ function report(error: unknown, verbose: boolean): number {
 function describe(error: Error): string {
   const cause = error.cause instanceof Error ? `\ncaused by ${describe(error.cause)}` : ''
   return `${error.stack ?? error.message}${cause}`
-}
-
-function version(): string {
-  const file = new URL('../../package.json', import.meta.url)
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
 }

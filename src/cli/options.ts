@@ -38,6 +38,18 @@ const requestSchema = z.strictObject({
 /** Flags of the engine. */
 export const engineFlags: FlagGroup = { title: 'Model', flags: flagsOf(engineSchema) }
 
+const calibrationSchema = z.strictObject({
+  calibration: z
+    .string()
+    .optional()
+    .describe(
+      'what budgets start from: a file of "heterospec calibrate", or off; default: one that fits, if the cache has one',
+    ),
+})
+
+/** Where budgets start. */
+export const calibrationFlags: FlagGroup = { title: 'Calibration', flags: flagsOf(calibrationSchema) }
+
 /** Flags of one request. */
 export const requestFlags: FlagGroup = { title: 'Answer', flags: flagsOf(requestSchema) }
 
@@ -56,6 +68,7 @@ export function addSharedOptions(command: Command): void {
   )
   addFlags(command, samplingFlags)
   for (const group of speculationFlags) addFlags(command, group)
+  addFlags(command, calibrationFlags)
 }
 
 /** `--model` and the flags of the engine. */
@@ -70,9 +83,13 @@ export function addFlags(command: Command, { title, flags }: FlagGroup): void {
   for (const flag of flags) addOption(command, title, optionOf(flag))
 }
 
-/** Threads, context, cache type. */
+/** Threads, context, cache type; the calibration where the command has the flag. */
 export function readEngineOptions(typed: Typed): EngineOptions {
-  return readFlags(typed, engineFlags.flags)
+  const calibration = typed['calibration'] as string | undefined
+  return {
+    ...readFlags(typed, engineFlags.flags),
+    ...(calibration === undefined ? {} : { calibration: calibration === 'off' ? false : calibration }),
+  }
 }
 
 /** Everything of a request except the prompt and the speculation. */

@@ -5,6 +5,7 @@ import { createPolicy, createPolicyMemory, type BudgetPolicy, type PolicyMemory 
 import { createTree } from '../tree/index.ts'
 import type { Verifier } from '../verify/index.ts'
 import { autoDrafter, type AutoHead } from './auto.ts'
+import type { Calibrations } from './calibration.ts'
 import { speculativeOptions, type ResolvedSpeculation, type SpeculativeOptions } from './options.ts'
 
 export interface Drafting {
@@ -35,14 +36,16 @@ export interface DraftingParts extends Omit<DraftParts, 'create'> {
   readonly head: AutoHead
 }
 
-/** Drafters and what budgets learned about them, by their options; shared by all requests of an engine. */
+/** Drafters and what budgets learned about them, from a calibration on, by their options; shared by all requests of an engine. */
 export class DraftingTable implements AsyncDisposable {
   readonly #parts: DraftingParts
+  readonly #calibrations: Calibrations
   readonly #drafters = new Map<string, Promise<Drafter>>()
   readonly #memories = new Map<string, PolicyMemory>()
 
-  constructor(parts: DraftingParts) {
+  constructor(parts: DraftingParts, calibrations: Calibrations) {
     this.#parts = parts
+    this.#calibrations = calibrations
   }
 
   /** Drafter and policy for one request. Throws `drafter-mismatch` when the drafter does not fit the target. */
@@ -56,11 +59,11 @@ export class DraftingTable implements AsyncDisposable {
     const drafter = await this.#drafter(key, options)
     const memoryKey = `${key} ${budget.policy}`
     let memory = this.#memories.get(memoryKey)
-    if (!memory) this.#memories.set(memoryKey, (memory = createPolicyMemory()))
+    if (!memory) this.#memories.set(memoryKey, (memory = this.#calibrations.memoryFor(options)))
     return { drafter, drafterName: options.method, key, policy: createPolicy(budget, memory) }
   }
 
-  /** Drafters forget what requests taught them, and so do budgets. */
+  /** Drafters forget what requests taught them, and so do budgets; what a calibration says they know again. */
   async forget(): Promise<void> {
     this.#memories.clear()
     for (const result of await Promise.allSettled(this.#drafters.values())) {

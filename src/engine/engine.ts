@@ -11,6 +11,7 @@ import { autoHeadsFolder, loadGguf } from '../gguf/index.ts'
 import { loadModel, openBackend, type Backend, type GraphModel } from '../model/index.ts'
 import { createTemplate, loadTokenizer, type ChatTemplate, type Tokenizer } from '../text/index.ts'
 import { AutoHead } from './auto.ts'
+import { calibrationFolders, Calibrations } from './calibration.ts'
 import { openChat } from './chat.ts'
 import { draftLoaders } from './draft-models.ts'
 import { DraftingTable, resolveSpeculation } from './drafting.ts'
@@ -43,6 +44,7 @@ export interface EngineParts {
   /** Another one, with drafters of its own. */
   readonly openDrafting: () => DraftingTable
   readonly prices: Prices
+  readonly calibrations: Calibrations
   /** For requests that do not say. */
   readonly speculation: ResolvedSpeculation
 }
@@ -82,7 +84,13 @@ export async function openEngine(path: string, options: EngineOptions = {}): Pro
   const loaders = draftLoaders({ backend, model, tokenizer, options })
   const folder = autoHeadsFolder(options.headsDir ?? readEnvironment().headsDir)
   const head = new AutoHead(model.spec.fingerprint, folder, (message) => options.onWarning?.(message))
-  const openDrafting = (): DraftingTable => new DraftingTable({ target: model.spec, head, ...loaders })
+  const cacheDir = options.cacheDir ?? readEnvironment().cacheDir
+  const identity = priceIdentity(backend, model, threads, options)
+  const calibrations = new Calibrations({
+    ...{ target: model.spec, identity, given: options.calibration },
+    folders: calibrationFolders(cacheDir),
+  })
+  const openDrafting = (): DraftingTable => new DraftingTable({ target: model.spec, head, ...loaders }, calibrations)
   const parts: EngineParts = {
     model,
     tokenizer,
@@ -90,12 +98,8 @@ export async function openEngine(path: string, options: EngineOptions = {}): Pro
     slots,
     drafting: stack.use(openDrafting()),
     openDrafting,
-    prices: new Prices({
-      model,
-      slots,
-      cacheDir: options.cacheDir ?? readEnvironment().cacheDir,
-      identity: priceIdentity(backend, model, threads, options),
-    }),
+    prices: new Prices({ model, slots, cacheDir, identity }),
+    calibrations,
     speculation,
   }
   // Now, so that the first request does not wait, and a drafter that does not fit is refused at once.
@@ -104,6 +108,7 @@ export async function openEngine(path: string, options: EngineOptions = {}): Pro
     onProgress: reporter(options, 'measure'),
   })
   await parts.drafting.prepare(speculation)
+  calibrations.require(speculation)
   return new LoadedEngine(parts, threads, stack.move())
 }
 

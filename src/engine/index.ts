@@ -2,3 +2,12 @@ export type * from './types.ts'
 export { openEngine } from './engine.ts'
 export { decodeRound, type RoundState } from './round.ts'
 export { speculativeOptions, type ResolvedSpeculation, type SpeculativeOptions } from './options.ts'
+export {
+  CALIBRATIONS,
+  identifyDrafter,
+  readCalibration,
+  requireDrafter,
+  requireModel,
+  requireTree,
+  stripFiles,
+} from './calibration.ts'

@@ -30,6 +30,7 @@ export function openLab(parts: EngineParts, run: RunRequest): EngineLab {
     keepPrices: (prices) => parts.prices.keep(prices),
     drafter: async (speculative) => (await parts.drafting.prepare(resolveSpeculation(speculative))).drafter,
     identity: parts.prices.identity,
+    calibration: (speculative) => parts.calibrations.forRequest(resolveSpeculation(speculative)),
   }
 }
 

@@ -4,7 +4,7 @@ import type { ChatMessage, ChatTemplate, EarlyStart, Tokenizer } from '../text/i
 import type { SampleOptions } from '../sample/index.ts'
 import type { NodeId, TokenId } from '../tree/index.ts'
 import type { Drafter } from '../draft/index.ts'
-import type { Budget, DraftPrice, Explanation } from '../policy/index.ts'
+import type { Budget, Calibration, DraftPrice, Explanation } from '../policy/index.ts'
 import type { SpeculativeOptions } from './options.ts'
 
 export type FinishReason = 'stop' | 'length' | 'aborted'
@@ -136,6 +136,11 @@ export interface EngineOptions {
    * `HETEROSPEC_HEADS` says.
    */
   readonly headsDir?: string | false | undefined
+  /**
+   * What budgets start from: a file of `heterospec calibrate`, or what such a file holds. Default: one that lies in the cache
+   * or in the package and fits model and drafter; `false` uses none. One that does not fit is refused.
+   */
+  readonly calibration?: string | Calibration | false | undefined
   /** Folder for measurements; default by platform. */
   readonly cacheDir?: string | undefined
   readonly signal?: AbortSignal | undefined
@@ -192,6 +197,8 @@ export interface EngineLab {
   drafter(speculative: SpeculativeOptions): Promise<Drafter | undefined>
   /** What measured prices hold for. */
   readonly identity: CostIdentity
+  /** The calibration that requests with these options start from; undefined without one. */
+  calibration(speculative: SpeculativeOptions): Calibration | undefined
 }
 
 /** What prices hold for: one model, library, set of kernels, number of threads and type of cache. */

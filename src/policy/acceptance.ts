@@ -19,12 +19,15 @@ const FADE = 0.985
 
 export class Acceptance {
   readonly #sources: PolicyMemory['acceptance']
+  /** What a judged node leaves of the older ones. */
+  readonly #fade: number
   /** Curves by source, built when asked for; dropped when anything was learned. */
   #curves: { readonly first: number[]; readonly deeper: number[] }[] = []
 
-  /** `sources` is where the counts live; it may be shared with other sessions. */
-  constructor(sources: PolicyMemory['acceptance']) {
+  /** `sources` is where the counts live; it may be shared with other sessions. With `lasting` older nodes do not fade. */
+  constructor(sources: PolicyMemory['acceptance'], lasting = false) {
     this.#sources = sources
+    this.#fade = lasting ? 1 : FADE
   }
 
   /** Starts a round: what other sessions learned meanwhile counts from here on. */
@@ -74,8 +77,8 @@ export class Acceptance {
     const { first, deeper } = this.#sources[source] as PolicyMemory['acceptance'][number]
     const counts = depth > 1 ? deeper : first
     const { index, fraction } = locate(KNOTS, prob)
-    addTo(counts, index, 1 - fraction, accepted)
-    if (fraction > 0) addTo(counts, index + 1, fraction, accepted)
+    addTo(counts, index, 1 - fraction, accepted, this.#fade)
+    if (fraction > 0) addTo(counts, index + 1, fraction, accepted, this.#fade)
   }
 
   /** The deeper curve leans on the first one where it has seen little, the first one on the drafter. */
@@ -92,8 +95,14 @@ function emptyCounts(): AcceptanceCounts {
   return { judged: KNOTS.map(() => 0), accepted: KNOTS.map(() => 0) }
 }
 
-function addTo({ judged, accepted }: AcceptanceCounts, knot: number, weight: number, success: boolean): void {
-  const keep = FADE ** weight
+function addTo(
+  { judged, accepted }: AcceptanceCounts,
+  knot: number,
+  weight: number,
+  success: boolean,
+  fade: number,
+): void {
+  const keep = fade ** weight
   judged[knot] = (judged[knot] as number) * keep + weight
   accepted[knot] = (accepted[knot] as number) * keep + (success ? weight : 0)
 }

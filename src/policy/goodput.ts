@@ -121,7 +121,7 @@ class Goodput implements BudgetPolicy {
   constructor(options: GoodputOptions, memory: PolicyMemory) {
     this.#options = options
     this.#memory = memory
-    this.#acceptance = new Acceptance(memory.acceptance)
+    this.#acceptance = new Acceptance(memory.acceptance, memory.lasting)
     this.#gate = new DraftGate(options.explore)
   }
 

@@ -112,6 +112,8 @@ export interface PolicyMemory {
   roundsSincePlain: number
   /** Entropy bins; null until `heterospec` has used the memory. */
   bins: BinMemory | null
+  /** Nothing that was learned fades: for calibration, whose rounds all count alike. Otherwise left out. */
+  readonly lasting?: boolean | undefined
 }
 
 /** One file of `policy`: options, paper, constructor. */

@@ -1,5 +1,12 @@
 export type * from './types.ts'
-export { contextOf, makeData, readTrainingFile, type DataReport, type MakeDataOptions } from './data/index.ts'
+export {
+  contextOf,
+  makeData,
+  readPrompts,
+  readTrainingFile,
+  type DataReport,
+  type MakeDataOptions,
+} from './data/index.ts'
 export { convertHead, headTokenizers } from './convert-head.ts'
 export { writeHead } from './head-file.ts'
 export { headTypes, readHeadType, type HeadType } from './head-types.ts'

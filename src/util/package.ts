@@ -1,5 +1,5 @@
 /** Where this package lies: the same answer from sources, from the compiled files and from the bundled command. */
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -11,4 +11,9 @@ export function packageRoot(): string {
 /** Whether this is a working copy and not an installed package. */
 export function isWorkingCopy(root: string = packageRoot()): boolean {
   return existsSync(join(root, 'src')) && existsSync(join(root, 'bench'))
+}
+
+/** Its version. */
+export function packageVersion(): string {
+  return (JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version
 }

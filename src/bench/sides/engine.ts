@@ -1,4 +1,5 @@
 /** heterospec itself as a side: one engine, one way to speculate. */
+import { createHash } from 'node:crypto'
 import { defined } from '../../util/assert.ts'
 import { throwIfAborted } from '../../util/errors.ts'
 import type { Drafter } from '../../draft/index.ts'
@@ -33,7 +34,7 @@ export function engineSide(engine: Engine, options: EngineSideOptions): Side {
     name,
     kind: 'heterospec',
     plain: BASELINE,
-    details: { speculative, live, ...(synthetic ? { synthetic } : {}), lossless: true },
+    details: { speculative, live, ...(synthetic ? { synthetic } : calibrationOf(engine, options)), lossless: true },
   }
   const start = async (task: Task): Promise<Answer> => {
     const drafter = synthetic && (await syntheticDrafter(engine, task, synthetic))
@@ -61,6 +62,13 @@ export function engineSide(engine: Engine, options: EngineSideOptions): Side {
 }
 
 // ---------------------------------------------------------------------------------------------------------------
+
+/** Figures depend on where budgets start. */
+function calibrationOf({ lab }: Engine, { speculative }: EngineSideOptions): { readonly calibration?: string } {
+  const found = lab.calibration(speculative)
+  if (found === undefined) return {}
+  return { calibration: createHash('sha256').update(JSON.stringify(found)).digest('hex').slice(0, 16) }
+}
 
 function requestOf({ tokens, maxTokens, temperature, seed, signal }: Task): GenerateRequest {
   return { prompt: Int32Array.from(tokens), maxTokens, temperature, seed, signal, cachePrompt: false }

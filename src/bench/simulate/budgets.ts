@@ -1,7 +1,7 @@
 /** Judges budgets on recorded answers: a fresh policy per answer, the same machine for all, plain decoding beside them. */
 import { defined } from '../../util/assert.ts'
 import { UsageError } from '../../util/errors.ts'
-import { createPolicy } from '../../policy/index.ts'
+import { createPolicy, memoryOf, type Calibration } from '../../policy/index.ts'
 import { geometricMean } from '../statistics.ts'
 import { groupsOf } from '../suite.ts'
 import type { VirtualMachine } from './machine.ts'
@@ -19,6 +19,8 @@ export interface SimulationParts {
   readonly recording: Recording
   readonly machine: VirtualMachine
   readonly batch: number
+  /** What policies start from; undefined: nothing. */
+  readonly calibration?: Calibration | undefined
 }
 
 /** Every budget, and `off` whether asked for or not, on every answer. Throws `bad-option` for budgets beyond what was recorded. */
@@ -64,10 +66,13 @@ export function timeOf({ draftMs, targetMs, hostMs }: SimulatedAnswer): number {
 function simulateAnswer(
   answer: RecordedAnswer,
   { name, options }: NamedBudget,
-  { machine, batch }: SimulationParts,
+  { machine, batch, calibration }: SimulationParts,
 ): SimulatedAnswer {
   const sums = { tokens: 0, calls: 0, verified: 0, draftMs: 0, targetMs: 0, hostMs: 0 }
-  for (const round of virtualRounds(recordedWorld(answer, machine, batch), createPolicy(options))) {
+  for (const round of virtualRounds(
+    recordedWorld(answer, machine, batch),
+    createPolicy(options, memoryOf(calibration)),
+  )) {
     sums.tokens += round.accepted.length + 1
     sums.calls += 1
     sums.verified += round.scored.size

@@ -60,6 +60,7 @@ const header = z.object({
   kind: z.literal('heterospec-recording'),
   version: z.literal(1),
   drafter: z.object({ name: z.string(), options: z.record(z.string(), z.unknown()) }),
+  files: z.array(z.object({ method: z.string(), name: z.string(), fingerprint: z.string() })).optional(),
   tree: z.object({ nodes: z.int().min(1), depth: z.int().min(1), width: z.int().min(1) }),
   scored: z.int().min(0),
   maxTokens: z.int().min(1),

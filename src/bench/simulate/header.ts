@@ -1,5 +1,5 @@
 /** The first line of a recording: with what it was made, and what this machine charges. */
-import type { Engine } from '../../engine/index.ts'
+import { identifyDrafter, speculativeOptions, type Engine, type ResolvedSpeculation } from '../../engine/index.ts'
 import { measureDrafts, measureHost, type PricedDrafter } from '../cost/draft.ts'
 import { collectProvenance, type ProvenanceParts } from '../provenance.ts'
 import type { RecordingHeader, TreeLimits } from './types.ts'
@@ -23,8 +23,14 @@ export async function recordingHeader(setup: HeaderSetup): Promise<RecordingHead
   return {
     ...{ kind: 'heterospec-recording', version: 1, tree, scored, maxTokens },
     drafter: { name: drafter.name, options: { ...drafter.drafter } },
+    files: identifyDrafter(resolveDrafter(drafter)).files,
     prices: { target, draft, host },
     identity: engine.lab.identity,
     provenance: await collectProvenance({ ...setup, threads, context }),
   }
+}
+
+/** A drafter's options with every default filled in. */
+export function resolveDrafter({ drafter }: Pick<PricedDrafter, 'drafter'>): ResolvedSpeculation['drafter'] {
+  return speculativeOptions.parse({ drafter, budget: { policy: 'off' } }).drafter
 }

@@ -64,11 +64,13 @@ function promptOf({ template, tokenizer }: Engine, { turns }: Question): number[
   return template ? encodeChat(template, tokenizer, [{ role: 'user', content: text }]) : tokenizer.tokenize(text)
 }
 
-// ---------------------------------------------------------------------------------------------------------------
-
-async function recordAnswer(
-  setup: RecordSetup,
-  question: Question,
+/**
+ * One answer to a prompt that fits the context: a line for the question, then one per place, each as soon as it is known.
+ * Returns the places. Throws `aborted`.
+ */
+export async function recordAnswer(
+  setup: Omit<RecordSetup, 'questions' | 'onProgress'>,
+  question: Pick<Question, 'id' | 'category' | 'group'>,
   prompt: readonly number[],
   onPlace: (places: number) => void,
 ): Promise<number> {
@@ -101,6 +103,8 @@ async function recordAnswer(
   }
   return places
 }
+
+// ---------------------------------------------------------------------------------------------------------------
 
 /** What a drafter proposed at one place. */
 type Seen = Pick<RecordedPlace, 'tree' | 'levels' | 'draftMs'>

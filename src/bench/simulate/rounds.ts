@@ -3,7 +3,7 @@
  * prices, and a real budget policy between them. The same rounds as the engine's (`engine/round.ts`) without models, so
  * that a policy can be judged on machines that are not here, to a fraction of a per cent.
  */
-import type { Budget, BudgetPolicy, CostModel, LevelReport } from '../../policy/index.ts'
+import type { Budget, BudgetPolicy, CostModel, Explanation, LevelReport } from '../../policy/index.ts'
 import { pruneTree, createTree, type NodeId, type TokenId, type TokenTree } from '../../tree/index.ts'
 
 /** Everything around a policy. Positions count the tokens emitted so far; the root is the token before. */
@@ -38,6 +38,8 @@ export interface VirtualRound {
   readonly plan: Budget
   /** Revisions in order, each with the tree that the policy saw. */
   readonly revisions: readonly { readonly level: LevelReport; readonly budget: Budget }[]
+  /** The policy's reasons, as in a trace. */
+  readonly why: Explanation | undefined
   readonly scored: TokenTree
   readonly accepted: readonly NodeId[]
   readonly next: TokenId
@@ -76,15 +78,17 @@ function decodeVirtually(world: VirtualWorld, policy: BudgetPolicy, position: nu
   const stopped = level !== undefined && budget.depth >= level.depth
   const depth = stopped ? Math.max(plan.depth, budget.depth) : budget.depth
   const scored = pruneTree(withinDepth(tree, depth), budget.nodes).tree
+  const why = policy.explain?.()
   const accepted = walk(world, scored, position)
   const next = world.tokenAt(position + accepted.length)
   const verifyMs = world.verifyMs(scored.size, context, round)
   cost.observe(batch * scored.size, context, verifyMs)
   policy.observe({ tree: scored, accepted, next, context, draftMs, verifyMs })
-  return { plan, revisions, scored, accepted, next, room, context, draftMs, verifyMs }
+  return { plan, revisions, why, scored, accepted, next, room, context, draftMs, verifyMs }
 }
 
-function withinDepth(tree: TokenTree, depth: number): TokenTree {
+/** The nodes of `tree` down to `depth`. */
+export function withinDepth(tree: TokenTree, depth: number): TokenTree {
   const shallow: NodeId[] = []
   for (let node = 0; node < tree.size; node++) if ((tree.depths[node] as number) <= depth) shallow.push(node)
   return shallow.length === tree.size ? tree : tree.keep(shallow)

@@ -1,9 +1,13 @@
 /** The whole of `heterospec simulate`: a recording or a trace, a machine, budgets; one document. */
 import { defined } from '../../util/assert.ts'
 import { UsageError } from '../../util/errors.ts'
+import { readCalibration, requireDrafter, requireModel, requireTree, stripFiles } from '../../engine/index.ts'
+import { budgetOptions, type Calibration } from '../../policy/index.ts'
 import { readCostDocument, type CostList } from '../cost/document.ts'
+import type { PricedDrafter } from '../cost/draft.ts'
 import { OVERALL, simulateBudgets, summariseAnswers } from './budgets.ts'
 import { readSource, type SimulationSource } from './file.ts'
+import { resolveDrafter } from './header.ts'
 import { curveMachine, measuredMachine, type VirtualMachine } from './machine.ts'
 import { plainPassMs, repriceTrace } from './reprice.ts'
 import type { NamedBudget, PriceList, Recording, SimulatedSummary, SimulationDocument, Validation } from './types.ts'
@@ -19,6 +23,8 @@ export interface SimulationOptions {
   /** Milliseconds of one row, for a curve; default: what it took where the file was made. */
   readonly rowMs?: number | undefined
   readonly batch: number
+  /** Path of a calibration from which budgets start; default: they know nothing. */
+  readonly calibration?: string | undefined
 }
 
 export interface Simulated {
@@ -72,7 +78,8 @@ function ofRecording(file: string, recording: Recording, options: SimulationOpti
   const { batch, budgets = DEFAULT_BUDGETS } = options
   const list = options.cost === undefined ? undefined : readCostDocument(options.cost)
   const machine = machineOf(recording, options, list)
-  const answers = simulateBudgets({ recording, machine, batch }, budgets)
+  const calibration = calibrationFor(recording, options.calibration, budgets)
+  const answers = simulateBudgets({ recording, machine, batch, calibration }, budgets)
   return {
     ...{ kind: 'heterospec-simulation', version: 1, source: 'recording', file, machine: machine.name, batch },
     ...{ summary: summariseAnswers(answers), answers, validation: null },
@@ -97,6 +104,21 @@ function machineOf(
   }
   const threads = identity.threads === 1 ? '1 thread' : `${identity.threads} threads`
   return measuredMachine(`${provenance.machine.cpu}, ${threads}, as recorded`, prices, drafter.name)
+}
+
+/** Throws `drafter-mismatch` unless it was made with the recorded model and drafter, and with the trees of the budgets. */
+function calibrationFor(
+  { identity, drafter, files, provenance }: Recording,
+  path: string | undefined,
+  budgets: readonly NamedBudget[],
+): Calibration | undefined {
+  if (path === undefined) return undefined
+  const found = readCalibration(path)
+  const recorded = resolveDrafter({ drafter: drafter.options as PricedDrafter['drafter'] })
+  requireModel(found, { name: provenance.model.name, fingerprint: identity.model })
+  requireDrafter(found, { drafter: stripFiles(recorded).drafter, files: files ?? [] })
+  for (const { options } of budgets) requireTree(found, budgetOptions.parse(options))
+  return found
 }
 
 function pricesDrafter({ draft }: PriceList, drafter: string): boolean {
@@ -145,8 +167,14 @@ function learnsFromScores({ options: { method, sources } }: Recording['drafter']
 function ofTrace(
   file: string,
   rounds: Extract<SimulationSource, { kind: 'trace' }>['rounds'],
-  { budgets, cost, curve, rowMs, batch }: SimulationOptions,
+  { budgets, cost, curve, rowMs, batch, calibration }: SimulationOptions,
 ): SimulationDocument {
+  if (calibration !== undefined) {
+    throw new UsageError(
+      'bad-option',
+      `expected a recording for --calibration, got a trace (${file}), whose rounds are as they are; make one with --record, or leave --calibration out`,
+    )
+  }
   if (budgets !== undefined) {
     throw new UsageError(
       'bad-option',
@@ -164,7 +192,7 @@ function ofTrace(
 
 function traceMachine(
   rounds: Extract<SimulationSource, { kind: 'trace' }>['rounds'],
-  { cost, curve, rowMs, batch }: Omit<SimulationOptions, 'budgets'>,
+  { cost, curve, rowMs, batch }: Omit<SimulationOptions, 'budgets' | 'calibration'>,
 ): VirtualMachine {
   if (cost !== undefined) {
     const { cpu, ...prices } = readCostDocument(cost)

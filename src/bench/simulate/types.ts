@@ -1,6 +1,6 @@
 /** Contracts of `heterospec simulate`: what was recorded, the machine that is pretended, and what came of it. Plain JSON. */
 import type { CostIdentity } from '../../engine/index.ts'
-import type { BudgetOptions, CostSample } from '../../policy/index.ts'
+import type { BudgetOptions, CostSample, DraftFile } from '../../policy/index.ts'
 import type { NodeId, TokenId } from '../../tree/index.ts'
 import type { CostDocument } from '../cost/types.ts'
 import type { Interval, Provenance } from '../types.ts'
@@ -16,6 +16,8 @@ export interface RecordingHeader {
   readonly version: 1
   /** Its name and its options as the library takes them. */
   readonly drafter: { readonly name: string; readonly options: Readonly<Record<string, unknown>> }
+  /** The files that it read, by contents; undefined in recordings of earlier versions. */
+  readonly files?: readonly DraftFile[] | undefined
   /** The largest tree that was asked for at every place. */
   readonly tree: TreeLimits
   /** Nodes that were scored at every place, for drafters that learn from them. */

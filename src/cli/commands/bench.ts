@@ -19,22 +19,25 @@ import {
   type BenchSetup,
   type Comparison,
 } from '../../bench/index.ts'
+import type { Engine } from '../../engine/index.ts'
 import { readEnvironment } from '../../util/env.ts'
+import { UsageError } from '../../util/errors.ts'
 import { addBenchFlags, commandLine, planBench } from '../bench-flags.ts'
 import { compactJson } from '../compact-json.ts'
 import type { Typed } from '../flags.ts'
 import { formatTable } from '../format.ts'
 import { listenForInterrupt } from '../interrupt.ts'
 import { locateDraftFiles, pathsOf } from '../draft-files.ts'
-import { parseMethods } from '../methods.ts'
+import { parseMethods, type Method } from '../methods.ts'
 import { locateModel, openFromFlags } from '../open.ts'
-import { addModelOptions } from '../options.ts'
+import { addFlags, addModelOptions, calibrationFlags } from '../options.ts'
 import { createProgress, type Progress } from '../progress.ts'
 
 /** Adds options, action and the command `compare`. */
 export function define(command: Command): void {
   addBenchFlags(command)
   addModelOptions(command)
+  addFlags(command, calibrationFlags)
   command.addHelpText('after', examples).action((options) => bench(options))
   command
     .command('compare')
@@ -73,6 +76,8 @@ async function bench(typed: Typed): Promise<void> {
     { ...typed, model: model.path },
     { signal, speculative: 'off', quiet, sequences },
   )
+  const methods = parseMethods(flags.methods, draftFiles)
+  requireCalibrated(engine, methods, typed)
   const { threads, context, tokenizer } = engine
   await using peers = await openPeers(
     wanted,
@@ -85,7 +90,7 @@ async function bench(typed: Typed): Promise<void> {
     const document = await runBench({
       ...{ engine, model, questions, options, peers, signal, fresh: flags.fresh },
       draftModels: pathsOf(draftFiles),
-      methods: parseMethods(flags.methods, draftFiles),
+      methods,
       command: commandLine(process.argv.slice(2)),
       cacheDir: readEnvironment().cacheDir,
       ...reports(progress, quiet),
@@ -97,6 +102,18 @@ async function bench(typed: Typed): Promise<void> {
   } finally {
     progress.stop()
   }
+}
+
+/** A calibration that no method starts from was named in vain. */
+function requireCalibrated({ lab }: Engine, methods: readonly Method[], typed: Typed): void {
+  const calibration = typed['calibration'] as string | undefined
+  if (calibration === undefined || calibration === 'off') return
+  if (methods.some(({ speculative }) => lab.calibration(speculative) !== undefined)) return
+  const names = methods.map(({ name }) => name).join(', ')
+  throw new UsageError(
+    'drafter-mismatch',
+    `expected a calibration of one of the methods ${names}, got one of another drafter in ${calibration}; add its method, or leave --calibration out`,
+  )
 }
 
 function reports(progress: Progress, quiet: boolean): Pick<BenchSetup, 'onProgress' | 'onResume'> {

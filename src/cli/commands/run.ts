@@ -100,6 +100,10 @@ function checkFlags(options: OwnOptions, typed: Typed): void {
       'expected a chat for --system, got --raw; leave one of them out, or write the system text into the prompt'
     throw new UsageError('bad-option', message)
   }
+  if (typed['speculative'] === 'off' && typed['calibration'] !== undefined) {
+    const message = 'expected a drafter for --calibration, got --speculative off; leave one of them out'
+    throw new UsageError('bad-option', message)
+  }
   if (options.logChats !== undefined) {
     if (options.raw) {
       throw new UsageError('bad-option', 'expected a chat for --log-chats, got --raw; leave one of them out')

@@ -62,6 +62,10 @@ const simulateOptions = z.strictObject({
     .describe('an invented machine: flat, linear, stairs:ROWS[:RISE], roofline:ROWS, or gpu (roofline:64)'),
   rowMs: z.number().gt(0).optional().describe('milliseconds of one row on the invented machine; default: as recorded'),
   batch: z.int().min(1).max(1024).default(1).describe('sequences that share every pass, all alike'),
+  calibration: z
+    .string()
+    .optional()
+    .describe('a file of "heterospec calibrate" from which budgets start at each answer; default: they know nothing'),
   validate: z.boolean().default(false).describe('also decode the recorded prompts here, and tell the error'),
 })
 
@@ -208,7 +212,8 @@ async function validate(
   const drafter = { ...options, ...(path === undefined ? {} : { path }) }
   const model = await locateModel(typed, { signal, quiet: common.quiet })
   await using engine = await openFromFlags(
-    { ...typed, model: model.path },
+    // Real decoding starts from what the simulation started from, and not from what lies in the cache.
+    { ...typed, model: model.path, calibration: flags.calibration ?? 'off' },
     { signal, speculative: 'off', quiet: common.quiet },
   )
   const progress = createProgress('decoding', 'count')

@@ -3,12 +3,12 @@
  * learned is plain data in the policy's memory, shared by sessions of one drafter and target.
  */
 import type { BinMemory, PolicyMemory } from '../types.ts'
-import { fitBins } from './calibration.ts'
+import { fitBins } from './bins.ts'
 import type { SplitLoss } from './cart.ts'
 import type { BinSample } from './samples.ts'
 
 /** Newest rounds that are remembered: bins follow the kind of text. */
-const REMEMBERED = 512
+export const REMEMBERED = 512
 /** Rounds between two fits. */
 const REFIT_EVERY = 64
 
@@ -54,6 +54,8 @@ export class LearnedBins {
   learn(sample: BinSample): void {
     const own = this.#own()
     own.samples.push(sample)
+    // Calibration fits once, at its end.
+    if (this.#memory.lasting) return
     if (own.samples.length > REMEMBERED) own.samples.splice(0, own.samples.length - REMEMBERED)
     if (++own.sinceFit < REFIT_EVERY) return
     own.sinceFit = 0

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { uniformAt } from '../../util/rng.ts'
-import { calibrationText, fitBins, parseCalibration, type BinCalibration } from './calibration.ts'
+import { fitBins } from './bins.ts'
 import { binOf } from './cart.ts'
 import type { BinSample } from './samples.ts'
 
@@ -12,12 +12,6 @@ function samples(count: number, share: number, seed = 1): BinSample[] {
     return { entropy, rank, fullyAccepted: uniformAt(seed, 3 * i + 2) < share }
   })
 }
-
-const document = (rounds: readonly BinSample[]): BinCalibration => ({
-  identity: { target: 'a', drafter: 'eagle3', drafterFile: 'b', topK: 10, depth: 7, totalTokens: 60 },
-  provenance: { program: 'test', prompts: 'none', promptCount: 0, temperature: 0, seed: null },
-  bins: fitBins(rounds),
-})
 
 describe('fitting bins', () => {
   it.each(['paper', 'weighted'] as const)('finds where ranks change (%s)', (loss) => {
@@ -52,25 +46,8 @@ describe('fitting bins', () => {
   })
 })
 
-describe('the document of bins', () => {
-  it('is the same, byte for byte, for the same rounds in any order', () => {
-    const rounds = samples(500, 0.4)
-    const text = calibrationText(document(rounds))
-    expect(calibrationText(document([...rounds].reverse()))).toBe(text)
-    expect(calibrationText(parseCalibration(text, 'x'))).toBe(text)
-    expect(parseCalibration(text, 'x')).toEqual(document(rounds))
-    expect(text).not.toBe(calibrationText(document(samples(500, 0.4, 2))))
-  })
-
-  it.each([
-    ['no json', 'text that is not JSON'],
-    ['{}', 'kind'],
-    [calibrationText(document(samples(500, 1))).replace(/"edges": \[\s+/, '$&99,'), 'bins.edges'],
-    [calibrationText(document([])).replace('"version": 1', '"version": 2'), 'version'],
-  ])('is refused in one sentence when broken: %.12s', (text, why) => {
-    expect(() => parseCalibration(text, 'bins.json')).toThrow(
-      /^expected entropy bins in bins.json, got [^\n]*; calibrate anew$/,
-    )
-    expect(() => parseCalibration(text, 'bins.json')).toThrow(why)
-  })
+it('are the same for the same rounds in any order', () => {
+  const rounds = samples(500, 0.4)
+  expect(fitBins([...rounds].reverse())).toEqual(fitBins(rounds))
+  expect(fitBins(rounds)).not.toEqual(fitBins(samples(500, 0.4, 2)))
 })

@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest'
+import { fakeRecording } from '../../../test/fixtures/recording.ts'
+import { createPolicyMemory, settleMemory, type PolicyMemory } from '../../policy/index.ts'
+import { uniformAt } from '../../util/rng.ts'
+import { measuredMachine } from '../simulate/machine.ts'
+import type { RecordedAnswer, RecordedPlace } from '../simulate/types.ts'
+import { checkAnswer, summariseCheck } from './check.ts'
+import { teachAnswer } from './teach.ts'
+
+const tree = { topK: 4, depth: 7, totalTokens: 60 }
+
+/** Answers by a drafter whose trees are always chains of eight, each link said to be 90 % sure and right with `rate`. */
+function answersOf(rate: number, seed: number, count = 4, byLevels = true): RecordedAnswer[] {
+  return Array.from({ length: count }, (_, index): RecordedAnswer => {
+    const { answers } = fakeRecording({ tokens: 200, groups: [index % 2 === 0 ? 'a' : 'b'] })
+    const places = answers[0]!.places.map((place, position) => {
+      let right = 0
+      while (right < 8 && uniformAt(seed, index * 1e5 + position * 10 + right) < rate) right++
+      return chainPlace(place, right, byLevels)
+    })
+    return { ...answers[0]!, places }
+  })
+}
+
+function chainPlace({ context, next, draftMs }: RecordedPlace, right: number, byLevels: boolean): RecordedPlace {
+  const depths = Array.from({ length: 9 }, (_, depth) => depth)
+  const tree = {
+    tokens: depths.map((depth) => (depth <= right ? next - 1 + depth : 7)),
+    parents: depths.map((depth) => depth - 1),
+    logProbs: depths.map((depth) => (depth === 0 ? 0 : Math.log(0.9))),
+    sources: depths.map(() => 0),
+  }
+  const levels = depths.slice(1).map((depth) => ({ depth, frontier: [depth], topProbs: [[0.9]] }))
+  return { context, tree, next, draftMs, ...(byLevels ? { levels } : {}) }
+}
+
+function taught(answers: readonly RecordedAnswer[]): PolicyMemory {
+  const memory = { ...createPolicyMemory(), lasting: true }
+  for (const answer of answers) teachAnswer(answer, tree, memory)
+  return settleMemory(memory)
+}
+
+const machine = measuredMachine('fake', fakeRecording().prices, 'lookup')
+
+describe('teaching', () => {
+  it('judges the tree of every place, whatever the budget would have verified', () => {
+    const memory = { ...createPolicyMemory(), lasting: true }
+    const [answer] = answersOf(0, 1)
+    teachAnswer(answer!, tree, memory)
+    const { judged, accepted } = memory.acceptance[0]!.first
+    const sum = (list: readonly number[]): number => list.reduce((total, count) => total + count, 0)
+    // One child of the root at each of 200 places, but for the last, which leaves no room for a draft.
+    expect(sum(judged)).toBeCloseTo(199)
+    expect(sum(accepted)).toBe(0)
+    expect(memory).toMatchObject({ draftMs: 0 })
+    expect(settleMemory(memory)).toMatchObject({ draftMs: null })
+  })
+
+  it('fills entropy bins by trees that have all levels', () => {
+    expect(taught(answersOf(0.97, 1)).bins).toMatchObject({ tree: '4/7/60/weighted' })
+    expect(taught(answersOf(0.97, 1)).bins!.samples.length).toBeGreaterThan(300)
+    expect(taught(answersOf(0.97, 1, 2, false)).bins?.samples ?? []).toEqual([])
+  })
+})
+
+describe('the check', () => {
+  it.each([0.3, 0.6, 0.9])('finds what was learned to come true on other answers (right with %d)', (rate) => {
+    const memory = taught(answersOf(rate, 1))
+    const held = answersOf(rate, 2).map((answer) => checkAnswer(answer, tree, memory, machine))
+    const { calibrated, own, groups } = summariseCheck(held)
+    expect(calibrated.error!).toBeLessThan(0.03)
+    if (rate < 0.9) expect(own.error!).toBeGreaterThan(5 * calibrated.error!)
+    expect(groups.map(({ group }) => group)).toEqual(['a', 'b', 'overall'])
+    for (const { trees, rounds } of groups) {
+      expect(Math.abs(trees.expected / trees.real - 1)).toBeLessThan(0.08)
+      expect(Math.abs(rounds!.expected / rounds!.real - 1)).toBeLessThan(0.12)
+    }
+    const all = groups.at(-1)!
+    expect(all).toMatchObject({ answers: 4, trees: { rounds: 4 * 192 } })
+    expect(all.rounds!.speedup).toBeGreaterThan(1)
+  })
+
+  it('sees it where the answers are unlike those that were learned from', () => {
+    const memory = taught(answersOf(0.9, 1))
+    const { calibrated, groups } = summariseCheck(
+      answersOf(0.3, 2).map((answer) => checkAnswer(answer, tree, memory, machine)),
+    )
+    expect(calibrated.error!).toBeGreaterThan(0.1)
+    expect(groups.at(-1)!.trees.expected).toBeGreaterThan(1.5 * groups.at(-1)!.trees.real)
+  })
+
+  it('leaves the memory as it is, and needs no prices', () => {
+    const memory = taught(answersOf(0.6, 1))
+    const before = structuredClone(memory)
+    const [answer] = answersOf(0.9, 3)
+    checkAnswer(answer!, tree, memory, machine)
+    expect(memory).toEqual(before)
+    expect(checkAnswer(answer!, tree, memory, undefined).rounds).toBeNull()
+  })
+})
