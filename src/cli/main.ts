@@ -19,6 +19,7 @@ const commands: Readonly<Record<string, { readonly summary: string; readonly loa
   bench: { summary: 'measure which way to speculate pays here', load: () => import('./commands/bench.ts') },
   cost: { summary: 'measure what passes and drafts cost here', load: () => import('./commands/cost.ts') },
   simulate: { summary: 'judge budgets for other machines', load: () => import('./commands/simulate.ts') },
+  study: { summary: 'count what each part of HeteroSpec does', load: () => import('./commands/study.ts') },
   head: { summary: 'import, feed and train draft heads', load: () => import('./commands/head.ts') },
   doctor: { summary: 'check this machine and measure it', load: () => import('./commands/doctor.ts') },
 }
