@@ -2,6 +2,7 @@
 import type { Command } from '@commander-js/extra-typings'
 import * as z from 'zod'
 import {
+  checkPrices,
   levelsFor,
   loadSuite,
   sampleQuestions,
@@ -11,6 +12,7 @@ import {
   type StudyTree,
   type Variant,
 } from '../bench/index.ts'
+import { policies } from '../policy/index.ts'
 import { UsageError } from '../util/errors.ts'
 import type { DraftFiles } from './draft-files.ts'
 import { parseDrafter } from './drafter-names.ts'
@@ -49,13 +51,19 @@ const studyOptions = z.strictObject({
     .default([])
     .describe('entropies between the bins in nats; default: fitted on the calibration questions'),
   loss: z.enum(['weighted', 'paper']).default('weighted').describe('how bins are fitted'),
+  cost: z.string().optional().describe('prices of another machine: what "heterospec cost --json" printed there'),
+  curve: z.string().optional().describe('prices of an invented machine, as in "simulate": flat, stairs:8, gpu, ...'),
+  rowMs: z.number().gt(0).optional().describe('milliseconds of one row on that curve; default: as recorded'),
   html: z.string().optional().describe('write a page with tables and pictures to this file'),
   json: z.boolean().default(false).describe('print one JSON document as the last line instead of the tables'),
   quiet: z.boolean().default(false).describe('no progress'),
 })
 
+/** Budgets that decide by prices. */
+const priced = Object.keys(policies).filter((name) => !['off', 'fixed', 'eagle', 'heterospec'].includes(name))
+
 const ablationOptions = z.strictObject({
-  budgets: z.string().default('goodput').describe('further budgets, separated by commas, or none'),
+  budgets: z.string().default(priced.join(',')).describe('further budgets, separated by commas, or none'),
   clock: z.boolean().default(false).describe('also decode with every variant and measure times'),
 })
 
@@ -99,6 +107,7 @@ export function planStudy(study: StudyName, typed: Typed): StudyPlan {
   const { topK, depth, totalTokens, sample, calibration, seed } = flags
   const clock = given['clock'] === true
   if (flags.recording !== undefined) refuseBeside(typed, clock)
+  checkPrices(flags)
   const suite = loadSuite(flags.suite)
   const judged = sampleQuestions(suite.questions, sample, seed)
   // A larger sample holds the smaller one.

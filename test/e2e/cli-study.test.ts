@@ -56,6 +56,16 @@ describe('a study', () => {
       ...shape,
     )) as AblationDocument
     expect(read).toEqual(made)
+    const flat = ['--curve', 'flat', '--row-ms', '50', '--budgets', 'none']
+    const gpu = (await document(
+      'ablation',
+      '--recording',
+      join(cache, 'studies', file!),
+      ...shape,
+      ...flat,
+    )) as AblationDocument
+    expect(gpu.rows.map(({ calls }) => calls)).toEqual(made.rows.filter(({ variant }) => variant !== 'goodput').map(({ calls }) => calls)) // prettier-ignore
+    expect(gpu.rows[0]!.pricedSpeedup.mean).toBeGreaterThan(made.rows[0]!.pricedSpeedup.mean)
     const told = await study('ablation', '--recording', join(cache, 'studies', file!), ...shape)
     for (const { variant, calls, verified, tau } of made.rows.filter(({ group }) => group === 'overall')) {
       expect(told.stdout).toContain(`${calls}`)
@@ -124,6 +134,8 @@ describe('wrong use of study', () => {
     [['bins', '--drafter', 'model'], 'no draft model'],
     [['bins', '--edges', '3,2'], "for --edges, got '3,2'"],
     [['ablation', '--budgets', 'greedy'], 'got the budget "greedy"'],
+    [['bins', '--draft-model', 'nowhere.gguf', '--curve', 'steep'], 'expected a curve like flat'],
+    [['bins', '--recording', recording, '--row-ms', '3'], 'expected a curve for --row-ms, got none'],
     [['bins', '--recording', recording, '--sample', '3'], 'expected no --sample beside --recording'],
     [['ablation', '--recording', recording, '--clock'], 'expected no --clock beside --recording'],
     [['bins', '--recording', recording], 'expected a drafter that grows its tree level by level, got lookup'],

@@ -122,7 +122,8 @@ describe('entropy bins', () => {
   it('tell easy rounds from hard ones', () => {
     const middle = (entropyOf(-0.01) + entropyOf(-1.2)) / 2
     const { byBin, histogram, rounds } = studyBins(open(options, { edges: [middle] }))
-    expect(rounds).toEqual({ judged: 240, calibration: 240, fullyAccepted: 240 })
+    // Calibration looks at every place, not only at those that EAGLE's own rounds reach.
+    expect(rounds).toEqual({ judged: 240, calibration: 600, fullyAccepted: 240 })
     expect(byBin).toEqual([
       { name: 'bin 0', low: true, from: 0, to: middle, rounds: 120, meanTokens: 4, fullyAccepted: 120, meanRank: 3 },
       {
@@ -146,7 +147,7 @@ describe('entropy bins', () => {
     const weak = studyBins(open({ ...options, foresight: () => 0 }))
     expect(weak.rounds).toEqual({ judged: 600, calibration: 600, fullyAccepted: 0 })
     expect(weak.bins).toMatchObject({ basis: 'none', edges: [], fullyAccepted: 0, rounds: 600 })
-    expect(weak.remarks.join(' ')).toContain('0 of 600 calibration rounds came true as a whole')
+    expect(weak.remarks.join(' ')).toContain('0 of 600 calibration places came true as a whole')
   })
 
   it('of a weak drafter are fitted on all rounds, and both losses are judged on other questions', () => {

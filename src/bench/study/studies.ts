@@ -19,7 +19,7 @@ export function studyAblation(
     'Kept graphs (+DGO) change times, never rounds: its counts are those of the row before.',
     ...(others.length > 0
       ? [
-          `${others.map(({ name }) => name).join(', ')}: what it decides depends on prices, here those of the machine that recorded.`,
+          `${others.map(({ name }) => name).join(', ')}: what it decides depends on prices, here those of ${world.machine.name}.`,
         ]
       : []),
   ]
@@ -45,7 +45,7 @@ export function studyRank(world: StudyWorld, clock: BenchDocument | null): RankD
     times.reduce((sum, answer) => sum + pick(answer), 0) / total
   const remarks = [
     'The rank of a round is the place, in order of cumulative confidence, of the last node that the text took; 1 is the best.',
-    'Shares of time are by the price list of the machine that recorded, not by a clock.',
+    `Shares of time are by prices (${world.machine.name}), not by a clock.`,
   ]
   return {
     ...factsOf(world, remarks, clock),

@@ -12,7 +12,7 @@ export interface StudyTree {
 /** Entropy bins, and where they come from. */
 export interface StudyBins extends Pick<Bins, 'edges' | 'samples' | 'rounds'> {
   /**
-   * `accepted` and `all`: fitted on the rounds of the calibration questions, as in `Bins`; `given`: by the caller; `none`: there was
+   * `accepted` and `all`: fitted on EAGLE's round at every place of the calibration questions, as in `Bins`; `given`: by the caller; `none`: there was
    * too little to fit, so the policy goes by its prior and learns while it decodes.
    */
   readonly basis: Bins['basis'] | 'given'
@@ -42,7 +42,7 @@ export interface CountRow {
   /** Over the first variant, per token; geometric mean over questions. */
   readonly callsRatio: Interval
   readonly verifiedRatio: Interval
-  /** Times as fast as plain decoding by the price list of the machine that recorded: no clock. */
+  /** Times as fast as plain decoding by the price list of `machine`: no clock. */
   readonly pricedSpeedup: Interval
 }
 
@@ -134,6 +134,7 @@ export interface BinsDocument extends StudyFacts {
     /** Share of the rounds in a low bin. */
     readonly low: number
   }[]
+  /** Rounds of the judged questions, places of the others, and how many of both came true as a whole. */
   readonly rounds: { readonly judged: number; readonly calibration: number; readonly fullyAccepted: number }
 }
 

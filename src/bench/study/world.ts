@@ -11,8 +11,10 @@ import {
   type SplitLoss,
 } from '../../policy/index.ts'
 import { replayAnswer } from '../simulate/budgets.ts'
-import { measuredMachine, type VirtualMachine } from '../simulate/machine.ts'
-import type { VirtualRound } from '../simulate/rounds.ts'
+import type { VirtualMachine } from '../simulate/machine.ts'
+import { recordedWorld } from '../simulate/recorded-world.ts'
+import { virtualRounds, type VirtualRound } from '../simulate/rounds.ts'
+import { machineFor, type SimulationOptions } from '../simulate/simulate.ts'
 import type { RecordedAnswer, Recording, SimulatedAnswer } from '../simulate/types.ts'
 import { groupsOf } from '../suite.ts'
 import type { BenchDocument } from '../types.ts'
@@ -23,6 +25,8 @@ export interface StudySettings {
   readonly loss: SplitLoss
   /** Bins of the caller, instead of those that the calibration questions give. */
   readonly edges: readonly number[]
+  /** Whose prices, as in a simulation; the machine that recorded if left out. */
+  readonly prices?: Pick<SimulationOptions, 'cost' | 'curve' | 'rowMs'> | undefined
 }
 
 export interface StudyWorld {
@@ -31,7 +35,7 @@ export interface StudyWorld {
   readonly tree: StudyTree
   readonly judged: readonly RecordedAnswer[]
   readonly calibration: readonly RecordedAnswer[]
-  /** EAGLE's rounds on the calibration questions. */
+  /** EAGLE's round at every place of the calibration questions. */
   readonly learned: readonly JudgedRound[]
   readonly bins: StudyBins
   readonly deepest: number
@@ -44,17 +48,15 @@ export interface JudgedRound extends BinSample {
 }
 
 /** Everything that studies compute with. Throws `bad-option` for recordings that say nothing about such trees. */
-export function openWorld(recording: Recording, { tree, loss, edges }: StudySettings): StudyWorld {
+export function openWorld(recording: Recording, { tree, loss, edges, prices }: StudySettings): StudyWorld {
   const levels = recording.answers.flatMap(({ places }) => places.map((place) => place.levels?.length ?? 0))
   const deepest = levels.reduce((most, count) => Math.max(most, count), 0)
   requireLevels(recording, tree, deepest)
   const judged = recording.answers.filter(({ calibration }) => calibration !== true)
   const calibration = recording.answers.filter((answer) => answer.calibration === true)
-  const threads = recording.identity.threads === 1 ? '1 thread' : `${recording.identity.threads} threads`
-  const name = `${recording.provenance.machine.cpu}, ${threads}, as recorded`
-  const machine = measuredMachine(name, recording.prices, recording.drafter.name)
+  const machine = machineFor(recording, { ...prices, batch: 1 })
   const base = { recording, machine, tree, judged, calibration, deepest }
-  const learned = calibration.flatMap((answer) => judgeEagle(base, answer).rounds)
+  const learned = calibration.flatMap((answer) => judgePlaces(base, answer))
   const fitted = fitBins(learned, { loss })
   const given = edges.length > 0
   const bins: StudyBins = {
@@ -129,6 +131,19 @@ function requireLevels(recording: Recording, { topK, depth }: StudyTree, deepest
   }
 }
 
+/**
+ * EAGLE's round at every place of an answer, also at those that its own rounds would have skipped: the recording has them
+ * all, and bins want many rounds.
+ */
+function judgePlaces(world: Pick<StudyWorld, 'machine' | 'tree'>, answer: RecordedAnswer): JudgedRound[] {
+  return answer.places.flatMap((_, from) => {
+    const rest = { ...answer, places: answer.places.slice(from), room: answer.room - from }
+    const policy = createPolicy({ policy: 'eagle', ...world.tree })
+    const [round] = virtualRounds(recordedWorld(rest, world.machine, 1), policy)
+    return (round && judge(round, world.tree, rest, 0)) ?? []
+  })
+}
+
 function judge(
   { plan, revisions, accepted }: VirtualRound,
   { topK, depth, totalTokens }: StudyTree,
@@ -146,11 +161,11 @@ function judge(
 
 function binRemarks({ bins, calibration, recording, tree, deepest }: StudyWorld): string[] {
   const { basis, samples, rounds, fullyAccepted } = bins
-  const came = `${fullyAccepted} of ${rounds} calibration rounds came true as a whole`
+  const came = `${fullyAccepted} of ${rounds} calibration places came true as a whole`
   const told: Record<StudyBins['basis'], string> = {
     given: 'The entropy bins were given.',
-    accepted: `The entropy bins were fitted on ${samples} rounds of ${calibration.length} other questions (${came}).`,
-    all: `The entropy bins were fitted on all ${samples} rounds of ${calibration.length} other questions, because too few for the paper's fit came true (${came}).`,
+    accepted: `The entropy bins were fitted on ${samples} places of ${calibration.length} other questions (${came}).`,
+    all: `The entropy bins were fitted on all ${samples} places of ${calibration.length} other questions, because too few for the paper's fit came true (${came}).`,
     none: `There was too little to fit entropy bins (${came}): heterospec began with its prior and learned while it decoded.`,
   }
   const places = recording.answers.reduce((sum, answer) => sum + answer.places.length, 0)

@@ -96,12 +96,12 @@ async function run(study: StudyName, typed: Typed): Promise<void> {
 }
 
 function ofFile(study: StudyName, plan: StudyPlan): StudyDocument {
-  return judge(
-    study,
-    plan,
-    openWorld(readRecording(plan.flags.recording ?? ''), { ...plan.flags, tree: plan.tree }),
-    null,
-  )
+  return judge(study, plan, openWorld(readRecording(plan.flags.recording ?? ''), settingsOf(plan)), null)
+}
+
+function settingsOf({ flags, tree }: StudyPlan): Parameters<typeof openWorld>[1] {
+  const { loss, edges, cost, curve, rowMs } = flags
+  return { tree, loss, edges, prices: { cost, curve, rowMs } }
 }
 
 /** What a clocked run needs besides the plan. */
@@ -126,7 +126,7 @@ async function makeStudy(study: StudyName, plan: StudyPlan, typed: Typed): Promi
     { signal, speculative: 'off', quiet: flags.quiet, sequences },
   )
   const opened = { engine, model, files, signal }
-  const world = openWorld(await record(plan, opened), { ...flags, tree })
+  const world = openWorld(await record(plan, opened), settingsOf(plan))
   return judge(study, plan, world, clock ? await measure(study, plan, opened, world) : null)
 }
 

@@ -93,7 +93,7 @@ const columns = [
   'Speed-up, priced',
 ]
 
-const countNote = markup`<p class="note"><b>Calls</b>: passes of the target. <b>Tokens verified</b>: rows of these passes, roots included. <b>tau</b>: tokens per call, the target’s own included. These are counts. Ratios are geometric means over questions with bootstrap 95 % intervals. <b>Speed-up, priced</b>: over plain decoding, by the price list of the machine that recorded, not by a clock.</p>`
+const countNote = markup`<p class="note"><b>Calls</b>: passes of the target. <b>Tokens verified</b>: rows of these passes, roots included. <b>tau</b>: tokens per call, the target’s own included. These are counts. Ratios are geometric means over questions with bootstrap 95 % intervals. <b>Speed-up, priced</b>: over plain decoding, by the price list named under Provenance, not by a clock.</p>`
 
 function countTable(caption: string, rows: readonly CountRow[]): Markup {
   const cells = rows.map((row) => [

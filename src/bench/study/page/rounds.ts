@@ -49,7 +49,7 @@ export function rankSections(document: RankDocument): Markup[] {
           parts: ['draft', 'target', 'host'],
           bars: [{ name: 'EAGLE', values: [100 * shares.draft, 100 * shares.target, 100 * shares.host], note: '' }],
         }),
-        'By the price list of the machine that recorded, not by a clock.',
+        'By the price list named under Provenance, not by a clock.',
       ),
     }),
   ]
@@ -77,7 +77,7 @@ export function binSections(document: BinsDocument): Markup[] {
       id: 'entropy',
       heading: 'Entropy of the meta-path',
       body: [
-        markup`<p>${count(rounds.judged)} rounds of EAGLE’s whole tree on the judged questions, ${count(rounds.calibration)} on the others. Of all these, <b>${count(rounds.fullyAccepted)}</b> came true as a whole: only with such rounds the paper fits its bins.</p>`,
+        markup`<p>${count(rounds.judged)} rounds of EAGLE’s whole tree on the judged questions, and one at each of ${count(rounds.calibration)} places of the others. Of all these, <b>${count(rounds.fullyAccepted)}</b> came true as a whole: only with such rounds the paper fits its bins.</p>`,
         figure('Entropies', histogram('entropy-histogram', 'Rounds by entropy', 'rounds', steps), 'Counts, entropy in nats. Dark: the meta-path came true as a whole.', groupTable('Rounds by entropy', steps)), // prettier-ignore
       ],
     }),
