@@ -101,11 +101,16 @@ function countTable(caption: string, rows: readonly CountRow[]): Markup {
     count(row.calls),
     count(row.verified),
     ratio(row.tau),
-    showInterval(row.callsRatio, 3),
-    showInterval(row.verifiedRatio, 3),
-    showInterval(row.pricedSpeedup),
+    told(row, row.callsRatio, 3),
+    told(row, row.verifiedRatio, 3),
+    told(row, row.pricedSpeedup),
   ])
   return table(caption, columns, plainRows(cells))
+}
+
+/** One question has no interval. */
+function told({ questions }: CountRow, interval: Interval, digits = 2): string {
+  return questions > 1 ? showInterval(interval, digits) : interval.mean.toFixed(digits)
 }
 
 function groupSections(document: StudyDocument & { readonly rows: readonly CountRow[] }): Markup[] {

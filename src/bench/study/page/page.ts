@@ -61,6 +61,7 @@ function provenanceSection({ provenance, machine, drafter }: StudyDocument): Mar
     id: 'provenance',
     heading: 'Provenance',
     body: [
+      markup`<p>The answers were recorded by</p>`,
       markup`<div class="command"><pre tabindex="0" role="group" aria-label="command">${provenance.command}</pre></div>`,
       definitions([['Recorded', provenance.date], ['Drafter', drafter], ['Prices of', machine], ...provenanceFacts(provenance).slice(1)]), // prettier-ignore
     ],

@@ -27,7 +27,7 @@ export function rankSections(document: RankDocument): Markup[] {
       heading: 'Terminal confidence rank',
       body: [
         markup`<p>${count(rounds.judged)} rounds of EAGLE’s whole tree; ${count(rounds.without)} accepted nothing and have no rank. Of the other ${count(ranked)}, <b>${percent(topQuarter)}</b> end in the first quarter of the ${tree.totalTokens - 1} nodes. ${count(rounds.fullyAccepted)} rounds came true as a whole (the meta-path to its end); ${count(rounds.leftOut)} were left out because the answer ended first.</p>`,
-        figure('Histogram of ranks', histogram('rank-histogram', 'Rounds by terminal rank', 'rounds', byRank), 'Counts. Dark: the meta-path came true as a whole.', groupTable('Rounds by rank', byRank)), // prettier-ignore
+        figure('Histogram of ranks', histogram('rank-histogram', 'Rounds by terminal rank', 'rounds', byRank), 'Counts. Striped: the meta-path came true as a whole.', groupTable('Rounds by rank', byRank)), // prettier-ignore
         smallTable('Quantiles of the rank', ['Share of the rounds', 'Rank at most', 'Of the nodes'], quantileRows),
       ],
     }),
@@ -45,7 +45,7 @@ export function rankSections(document: RankDocument): Markup[] {
           id: 'share-bars',
           title: 'Shares of a round by part',
           description: `Draft ${percent(shares.draft)}, target ${percent(shares.target)}, host ${percent(shares.host)}.`,
-          x: { label: 'share of the time of EAGLE’s rounds, %' },
+          x: { label: 'share of the time of EAGLE’s rounds, %', format: (value) => value.toFixed(0) },
           parts: ['draft', 'target', 'host'],
           bars: [{ name: 'EAGLE', values: [100 * shares.draft, 100 * shares.target, 100 * shares.host], note: '' }],
         }),
@@ -78,7 +78,7 @@ export function binSections(document: BinsDocument): Markup[] {
       heading: 'Entropy of the meta-path',
       body: [
         markup`<p>${count(rounds.judged)} rounds of EAGLE’s whole tree on the judged questions, and one at each of ${count(rounds.calibration)} places of the others. Of all these, <b>${count(rounds.fullyAccepted)}</b> came true as a whole: only with such rounds the paper fits its bins.</p>`,
-        figure('Entropies', histogram('entropy-histogram', 'Rounds by entropy', 'rounds', steps), 'Counts, entropy in nats. Dark: the meta-path came true as a whole.', groupTable('Rounds by entropy', steps)), // prettier-ignore
+        figure('Entropies', histogram('entropy-histogram', 'Rounds by entropy', 'rounds', steps), 'Counts, entropy in nats. Striped: the meta-path came true as a whole.', groupTable('Rounds by entropy', steps)), // prettier-ignore
       ],
     }),
     section({
@@ -86,6 +86,11 @@ export function binSections(document: BinsDocument): Markup[] {
       heading: 'Acceptance by bin',
       body: [
         markup`<p>Edges: ${bins.edges.map((edge) => edge.toFixed(3)).join(', ') || 'none'} nats (${bins.basis}).</p>`,
+        figure(
+          'Tokens per round by entropy',
+          tokensByEntropy(document),
+          'Counts; crosses stand at the edges between bins.',
+        ),
         smallTable('Bins on the judged questions (counts)', ['Bin', 'Entropy', ...groupColumns], binRows),
       ],
     }),
@@ -125,6 +130,23 @@ function histogram(id: string, title: string, label: string, groups: readonly Ro
     bars: groups.map(({ name, rounds, fullyAccepted }) => ({
       ...{ name, values: [fullyAccepted, rounds - fullyAccepted], note: count(rounds) },
     })),
+  })
+}
+
+/** What entropy foretells, with the edges as crosses at the foot. */
+function tokensByEntropy({ histogram: steps, bins }: BinsDocument): Markup {
+  const points = steps.flatMap(({ from, to, meanTokens, name, rounds }) =>
+    meanTokens === null
+      ? []
+      : [{ x: (from + to) / 2, y: meanTokens, hover: `${name}: ${ratio(meanTokens)} in ${rounds} rounds` }],
+  )
+  return lineChart({
+    ...{ id: 'tokens-by-entropy', title: 'Tokens per round by entropy', shape: 'curve', legend: false },
+    description: points.map(({ hover }) => hover).join('; '),
+    x: { label: 'entropy of the meta-path, nats', include: [0] },
+    y: { label: 'tokens per round', include: [0] },
+    series: [{ name: 'tokens per round', look: 1, points }],
+    alarms: bins.edges.map((edge) => ({ x: edge, y: 0, hover: `edge at ${edge.toFixed(3)}` })),
   })
 }
 
