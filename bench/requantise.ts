@@ -8,16 +8,21 @@ import { assert, defined } from '../src/util/assert.ts'
 const SLAB_ROWS = 1024
 
 /**
- * Writes `model` to `path` with every matrix as `type`, or as Q8_0 where its rows are no multiple of the type's block
- * (the K formats want 256), as files in these formats do. Answers which tensors got the type.
+ * Writes `model` to `path` with every matrix as `type`, or as `otherwise` where its rows are no multiple of the type's block
+ * (the K formats want 256); Q8_0 by default, as files in these formats do. Answers which tensors got the type.
  */
-export async function requantise(model: GgufModel, path: string, type: WeightType): Promise<string[]> {
+export async function requantise(
+  model: GgufModel,
+  path: string,
+  type: WeightType,
+  otherwise: WeightType = 'q8_0',
+): Promise<string[]> {
   const handles = model.files.map((file) => openSync(file.path, 'r'))
   try {
     const typed: string[] = []
     const tensors = model.tensors.map((tensor) => {
       const fits = (tensor.shape[0] ?? 0) % defined(quantType(weightTypes[type])).blockSize === 0
-      const chosen = fits ? type : 'q8_0'
+      const chosen = fits ? type : otherwise
       const handle = defined(handles[tensor.file])
       if (!isMatrix(tensor)) return { ...tensor, data: () => readBytes(handle, tensor.offset, tensor.bytes) }
       if (fits) typed.push(tensor.name)

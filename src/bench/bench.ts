@@ -16,6 +16,8 @@ import type { BenchDocument, BenchOptions, Question, Side } from './types.ts'
 export interface NamedMethod {
   readonly name: string
   readonly speculative: SpeculativeOptions
+  /** Keep computation graphs for passes of the same form. Default true. */
+  readonly keepGraphs?: boolean | undefined
 }
 
 /** Programs beside ours, opened by the caller. */
@@ -113,7 +115,7 @@ function ownSides({ engine, methods, options }: BenchSetup): Side[] {
   const synthetic = options.synthetic ?? undefined
   return [
     engineSide(engine, { name: unique(BASELINE), speculative: 'off', live }),
-    ...methods.map(({ name, speculative }) => engineSide(engine, { name: unique(name), speculative, live })),
+    ...methods.map(({ name, ...method }) => engineSide(engine, { name: unique(name), ...method, live })),
     ...(synthetic
       ? SYNTHETIC.map((policy) =>
           engineSide(engine, {

@@ -124,6 +124,7 @@ function summariseOne(
     draftMs: perCall(total(rows, (row) => row.draftMs)),
     targetMs: perCall(total(rows, (row) => row.targetMs)),
     hostMs: perCall(total(rows, (row) => row.hostMs)),
+    ...graphsOf(rows),
     tokensPerMs: decoded / rows.reduce((sum, row) => sum + row.decodeMs, 0),
     firstTokenMs: median(rows.map((row) => row.firstTokenMs)),
   }
@@ -143,6 +144,18 @@ function total(rows: readonly Row[], figure: (row: Row) => number | null): numbe
     const value = figure(row)
     return sum === null || value === null ? null : sum + value
   }, 0)
+}
+
+/** Nothing as soon as one answer does not tell. */
+function graphsOf(rows: readonly Row[]): Pick<Summary, 'graphs'> {
+  const sum = { reused: 0, built: 0, buildMs: 0 }
+  for (const { graphs } of rows) {
+    if (graphs === undefined) return {}
+    sum.reused += graphs.reused
+    sum.built += graphs.built
+    sum.buildMs += graphs.buildMs
+  }
+  return { graphs: sum }
 }
 
 function acceptanceByDepth(rows: readonly Row[]): number[] {

@@ -3,6 +3,7 @@
  * nothing else. Times are milliseconds; absolute ones only mean something against others of the same run.
  */
 import type { CostRow, RoundTrace } from '../engine/index.ts'
+import type { GraphCounts } from '../model/index.ts'
 import type { ChatMessage } from '../text/index.ts'
 
 /** One line of a suite, in Spec-Bench's format. */
@@ -54,6 +55,8 @@ export interface Outcome {
   readonly draftMs: number | null
   readonly targetMs: number | null
   readonly hostMs: number | null
+  /** Computation graphs of all rounds; only of our own sides. */
+  readonly graphs?: GraphCounts | undefined
   /** A few rounds with their trees, for pictures; only when asked for. */
   readonly rounds?: readonly RoundTrace[] | undefined
 }
@@ -163,6 +166,8 @@ export interface Summary {
   readonly draftMs: number | null
   readonly targetMs: number | null
   readonly hostMs: number | null
+  /** Sums over the group; undefined where a program does not tell. */
+  readonly graphs?: GraphCounts | undefined
   readonly tokensPerMs: number
   /** Median. */
   readonly firstTokenMs: number

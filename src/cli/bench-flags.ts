@@ -107,6 +107,19 @@ export function commandLine(args: readonly string[]): string {
   return ['heterospec', ...shown].join(' ')
 }
 
+/** Hours of work must not end in a file that cannot be written. Throws `bad-option`. */
+export function checkWritable(file: string): void {
+  try {
+    writeFileSync(file, '', { flag: 'a' })
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new UsageError(
+      'bad-option',
+      `expected a file that can be written for --html, got ${file} (${why}); name another`,
+    )
+  }
+}
+
 // ---------------------------------------------------------------------------------------------------------------
 
 function quoted(text: string): string {
@@ -125,17 +138,4 @@ function parseRates(text: string): number[] {
   const rates = text.split(',').map(Number)
   if (rates.every((rate) => rate >= 0 && rate <= 1)) return rates
   throw new UsageError('bad-option', `expected --synthetic like 0.8,0.6 (chances from 0 to 1), got '${text}'`)
-}
-
-/** Hours of work must not end in a file that cannot be written. */
-function checkWritable(file: string): void {
-  try {
-    writeFileSync(file, '', { flag: 'a' })
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
-    throw new UsageError(
-      'bad-option',
-      `expected a file that can be written for --html, got ${file} (${why}); name another`,
-    )
-  }
 }

@@ -20,6 +20,7 @@ const commands: Readonly<Record<string, { readonly summary: string; readonly loa
   cost: { summary: 'measure what passes and drafts cost here', load: () => import('./commands/cost.ts') },
   calibrate: { summary: 'learn what drafts are worth here', load: () => import('./commands/calibrate.ts') },
   simulate: { summary: 'judge budgets for other machines', load: () => import('./commands/simulate.ts') },
+  study: { summary: 'count what each part of HeteroSpec does', load: () => import('./commands/study.ts') },
   head: { summary: 'import, feed and train draft heads', load: () => import('./commands/head.ts') },
   doctor: { summary: 'check this machine and measure it', load: () => import('./commands/doctor.ts') },
 }

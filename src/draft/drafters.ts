@@ -34,6 +34,9 @@ export const drafterOptions = z.discriminatedUnion('method', [
 /** As a caller may write them: what is left out takes its default. */
 export type DrafterOptions = z.input<typeof drafterOptions>
 
+/** With every default filled in. */
+export type ResolvedDrafter = z.output<typeof drafterOptions>
+
 /** Creates the drafter that `options` name. Throws `bad-option`, `drafter-mismatch`, and what loading a draft model throws. */
 export async function createDrafter(
   options: DrafterOptions,

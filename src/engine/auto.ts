@@ -1,11 +1,18 @@
 /** What `auto` comes to for one model: which drafter, with the model's draft head where there is one that works. */
 import { listHeads } from '../gguf/index.ts'
-import type { DrafterOptions } from '../draft/index.ts'
+import { drafterOptions, type ResolvedDrafter } from '../draft/index.ts'
+import type { ResolvedSpeculation } from './options.ts'
 
 /** What `auto` drafts with: the head is one more source of the merged tree. */
-export function autoDrafter(headPath: string | undefined): DrafterOptions {
-  if (headPath === undefined) return { method: 'combined' }
-  return { method: 'combined', sources: ['lookup', 'recycling', 'eagle3'], eagle3: { path: headPath } }
+export function autoDrafter(headPath: string | undefined): ResolvedDrafter {
+  if (headPath === undefined) return drafterOptions.parse({ method: 'combined' })
+  const sources = ['lookup', 'recycling', 'eagle3']
+  return drafterOptions.parse({ method: 'combined', sources, eagle3: { path: headPath } })
+}
+
+/** A way to speculate whose drafter is chosen. */
+export interface CompleteSpeculation extends ResolvedSpeculation {
+  readonly drafter: ResolvedDrafter
 }
 
 /** The head that `auto` uses for one loaded model, until it turns out to be broken. */
@@ -24,6 +31,11 @@ export class AutoHead {
 
   get path(): string | undefined {
     return this.#path
+  }
+
+  /** With the drafter that is used where none was named. */
+  complete(speculation: ResolvedSpeculation): CompleteSpeculation {
+    return { ...speculation, drafter: speculation.drafter ?? autoDrafter(this.#path) }
   }
 
   /** From now on without it. Of two requests that failed at the same time, one tells. */

@@ -19,6 +19,8 @@ import {
   type PolicyMemory,
 } from '../policy/index.ts'
 import type { ModelSpec } from '../model/index.ts'
+import type { CompleteSpeculation } from './auto.ts'
+import type { ResolvedDrafter } from '../draft/index.ts'
 import type { ResolvedSpeculation } from './options.ts'
 import type { CostIdentity } from './types.ts'
 
@@ -57,9 +59,7 @@ export function readCalibration(path: string): Calibration {
 }
 
 /** Options of a drafter without its files, and what identifies these. Throws `bad-file` for a file that cannot be read. */
-export function identifyDrafter(
-  drafter: ResolvedSpeculation['drafter'],
-): Pick<CalibrationIdentity, 'drafter' | 'files'> {
+export function identifyDrafter(drafter: ResolvedDrafter): Pick<CalibrationIdentity, 'drafter' | 'files'> {
   const { drafter: options, paths } = stripFiles(drafter)
   return {
     drafter: options,
@@ -68,7 +68,7 @@ export function identifyDrafter(
 }
 
 /** Options of a drafter without its files, and where these lie. */
-export function stripFiles(drafter: ResolvedSpeculation['drafter']): {
+export function stripFiles(drafter: ResolvedDrafter): {
   readonly drafter: CalibrationIdentity['drafter']
   readonly paths: readonly { readonly method: string; readonly path: string }[]
 } {
@@ -103,7 +103,7 @@ export class Calibrations {
   }
 
   /** Throws `drafter-mismatch` when a calibration was given that is not one of this drafter and budget. */
-  require({ drafter, budget }: ResolvedSpeculation): void {
+  require({ drafter, budget }: CompleteSpeculation): void {
     const given = this.#given
     if (given === undefined || budget.policy === 'off') return
     requireDrafter(given, identifyDrafter(drafter))
@@ -111,12 +111,12 @@ export class Calibrations {
   }
 
   /** The one that a request starts from. */
-  forRequest({ drafter, budget }: ResolvedSpeculation): Calibration | undefined {
+  forRequest({ drafter, budget }: CompleteSpeculation): Calibration | undefined {
     return budget.policy === 'off' ? undefined : this.for(drafter)
   }
 
   /** The one for this drafter, if there is one. */
-  for(drafter: ResolvedSpeculation['drafter']): Calibration | undefined {
+  for(drafter: ResolvedDrafter): Calibration | undefined {
     const { given, target, folders } = this.#parts
     if (given === false) return undefined
     const wanted = identifyDrafter(drafter)
@@ -127,7 +127,7 @@ export class Calibrations {
   }
 
   /** What a policy for this drafter starts from: what a calibration taught, and its prices where they are this machine's. */
-  memoryFor(drafter: ResolvedSpeculation['drafter']): PolicyMemory {
+  memoryFor(drafter: ResolvedDrafter): PolicyMemory {
     const found = this.for(drafter)
     const memory = memoryOf(found)
     const { prices } = found ?? {}

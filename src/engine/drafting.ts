@@ -1,6 +1,12 @@
 /** From options to running parts: which drafter, which budget, and what they have learned so far. */
 import { HeterospecError, UsageError } from '../util/errors.ts'
-import { createDrafter, type DraftParts, type Drafter, type DrafterOptions, type DraftSession } from '../draft/index.ts'
+import {
+  createDrafter,
+  type DraftParts,
+  type Drafter,
+  type DraftSession,
+  type ResolvedDrafter,
+} from '../draft/index.ts'
 import { createPolicy, createPolicyMemory, type BudgetPolicy, type PolicyMemory } from '../policy/index.ts'
 import { createTree } from '../tree/index.ts'
 import type { Verifier } from '../verify/index.ts'
@@ -78,7 +84,7 @@ export class DraftingTable implements AsyncDisposable {
   }
 
   /** Nobody named a drafter: with the model's head where there is one that can be loaded. */
-  async #auto(): Promise<DrafterOptions> {
+  async #auto(): Promise<ResolvedDrafter> {
     const { head } = this.#parts
     if (head.path === undefined) return autoDrafter(undefined)
     const options = autoDrafter(head.path)
@@ -92,7 +98,7 @@ export class DraftingTable implements AsyncDisposable {
     }
   }
 
-  #drafter(key: string, options: DrafterOptions): Promise<Drafter> {
+  #drafter(key: string, options: ResolvedDrafter): Promise<Drafter> {
     const known = this.#drafters.get(key)
     if (known) return known
     const created = createDrafter(options, this.#parts)

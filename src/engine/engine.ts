@@ -45,6 +45,7 @@ export interface EngineParts {
   readonly openDrafting: () => DraftingTable
   readonly prices: Prices
   readonly calibrations: Calibrations
+  readonly head: AutoHead
   /** For requests that do not say. */
   readonly speculation: ResolvedSpeculation
 }
@@ -100,6 +101,7 @@ export async function openEngine(path: string, options: EngineOptions = {}): Pro
     openDrafting,
     prices: new Prices({ model, slots, cacheDir, identity }),
     calibrations,
+    head,
     speculation,
   }
   // Now, so that the first request does not wait, and a drafter that does not fit is refused at once.
@@ -108,7 +110,7 @@ export async function openEngine(path: string, options: EngineOptions = {}): Pro
     onProgress: reporter(options, 'measure'),
   })
   await parts.drafting.prepare(speculation)
-  calibrations.require(speculation)
+  calibrations.require(head.complete(speculation))
   return new LoadedEngine(parts, threads, stack.move())
 }
 

@@ -28,9 +28,10 @@ export function openLab(parts: EngineParts, run: RunRequest): EngineLab {
     generate: (request, conditions) => generateIn(parts, run, request, conditions),
     draftPrice: (speculative, { anew = false } = {}) => draftPrice(parts, resolveSpeculation(speculative), anew),
     keepPrices: (prices) => parts.prices.keep(prices),
+    keepGraphs: (keep) => void (parts.model.graphs.keep = keep),
     drafter: async (speculative) => (await parts.drafting.prepare(resolveSpeculation(speculative))).drafter,
     identity: parts.prices.identity,
-    calibration: (speculative) => parts.calibrations.forRequest(resolveSpeculation(speculative)),
+    calibration: (speculative) => parts.calibrations.forRequest(parts.head.complete(resolveSpeculation(speculative))),
   }
 }
 

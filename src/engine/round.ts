@@ -13,7 +13,7 @@
 import { assert } from '../util/assert.ts'
 import type { Clock } from '../util/clock.ts'
 import type { DraftSession } from '../draft/index.ts'
-import type { Sequence, TargetModel } from '../model/index.ts'
+import { graphsSince, type Sequence, type TargetModel } from '../model/index.ts'
 import type { BudgetPolicy, RoundContext } from '../policy/index.ts'
 import type { Sampler } from '../sample/index.ts'
 import { emittedTokens, type Proposal, type RoundOutcome, type TokenId } from '../tree/index.ts'
@@ -44,6 +44,7 @@ export async function decodeRound<P extends Proposal>(
   clock: Clock,
 ): Promise<RoundTrace> {
   const started = clock()
+  const graphs = target.graphs && { ...target.graphs }
   const context = state.context()
   const budget = state.policy.plan(context)
   const proposal = await state.draft.propose({
@@ -77,5 +78,6 @@ export async function decodeRound<P extends Proposal>(
 
   const path = emittedTokens(outcome)
   const emitted = path.slice(0, state.append(path, verdict))
-  return traceRound({ round: context.round, budget, why, outcome, emitted, hostMs: clock() - scored })
+  const counts = target.graphs && graphs && graphsSince(target.graphs, graphs)
+  return traceRound({ round: context.round, budget, why, outcome, emitted, hostMs: clock() - scored, graphs: counts })
 }

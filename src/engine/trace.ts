@@ -1,4 +1,5 @@
 /** What happened, as plain JSON: traces of rounds and their sums. One source of truth for metrics, benchmarks and pictures. */
+import type { GraphCounts } from '../model/index.ts'
 import type { Budget, Explanation } from '../policy/index.ts'
 import type { RoundOutcome, TokenId } from '../tree/index.ts'
 import type { RoundTrace, SpeculationSummary } from './types.ts'
@@ -10,9 +11,10 @@ export interface RoundFacts {
   readonly outcome: RoundOutcome
   readonly emitted: readonly TokenId[]
   readonly hostMs: number
+  readonly graphs?: GraphCounts | undefined
 }
 
-export function traceRound({ round, budget, why, outcome, emitted, hostMs }: RoundFacts): RoundTrace {
+export function traceRound({ round, budget, why, outcome, emitted, hostMs, graphs }: RoundFacts): RoundTrace {
   const { tree } = outcome
   // What was accepted after a token that ended the answer was never said, and does not count.
   const accepted = outcome.accepted.slice(0, emitted.length)
@@ -34,6 +36,7 @@ export function traceRound({ round, budget, why, outcome, emitted, hostMs }: Rou
     draftMs: outcome.draftMs,
     targetMs: outcome.verifyMs,
     hostMs,
+    ...(graphs && { graphs: { ...graphs, buildMs: Math.round(graphs.buildMs * 1e4) / 1e4 } }),
   }
 }
 

@@ -1,5 +1,5 @@
 /** Contracts of the engine: requests in, events out. */
-import type { ModelSpec } from '../model/index.ts'
+import type { GraphCounts, ModelSpec } from '../model/index.ts'
 import type { ChatMessage, ChatTemplate, EarlyStart, Tokenizer } from '../text/index.ts'
 import type { SampleOptions } from '../sample/index.ts'
 import type { NodeId, TokenId } from '../tree/index.ts'
@@ -53,6 +53,11 @@ export interface RoundTrace {
   readonly targetMs: number
   /** Verification, commit, learning. */
   readonly hostMs: number
+  /**
+   * Computation graphs of the round, target's and drafter's: found ready, built anew, and the milliseconds of building, which
+   * are part of the other times. With several requests at once those of the others count too.
+   */
+  readonly graphs?: GraphCounts
 }
 
 export interface Timings {
@@ -193,6 +198,8 @@ export interface EngineLab {
   draftPrice(speculative: SpeculativeOptions, options?: { readonly anew?: boolean }): Promise<DraftPrice>
   /** Budgets use these prices of target passes from now on, and engines to come on this machine do. */
   keepPrices(prices: readonly CostRow[]): void
+  /** Whether computation graphs are kept for passes of the same form (they are, by default) or only for the very next pass. */
+  keepGraphs(keep: boolean): void
   /** The drafter of requests with these options, to be used in experiments; the engine disposes of it. */
   drafter(speculative: SpeculativeOptions): Promise<Drafter | undefined>
   /** What measured prices hold for. */

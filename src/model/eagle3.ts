@@ -34,7 +34,7 @@ export class Eagle3Head implements DraftHead {
     this.#parts = parts
     this.spec = parts.spec
     this.#pool = new SlotPool(parts.cache.settings.slots)
-    this.#graphs = new GraphCache((shape) => buildHead(parts, shape))
+    this.#graphs = new GraphCache((shape) => buildHead(parts, shape), parts.target.backend.graphs)
   }
 
   open(): HeadSequence | undefined {

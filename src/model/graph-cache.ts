@@ -1,4 +1,5 @@
 /** Graphs by form, least recently used first out: a pass of a known form only sets its inputs. */
+import type { GraphTally } from '../tensor/index.ts'
 
 /** Enough for the row counts that a budget alternates between, at two context steps; about 1 to 4 MB each. */
 const CAPACITY = 24
@@ -6,26 +7,34 @@ const CAPACITY = 24
 /** `Shape`: plain fields that decide a graph's form. */
 export class GraphCache<Shape extends object, Built extends Disposable> implements Disposable {
   readonly #build: (shape: Shape) => Built
+  readonly #tally: GraphTally
   readonly #graphs = new Map<string, Built>()
-  /** Passes that found their graph, and passes that had to build one. */
-  readonly counts = { hits: 0, builds: 0 }
+  /** Form of the last pass. */
+  #last: string | undefined
 
-  constructor(build: (shape: Shape) => Built) {
+  /** `tally`: the device's count of graphs, and whether they are kept. */
+  constructor(build: (shape: Shape) => Built, tally: GraphTally) {
     this.#build = build
+    this.#tally = tally
   }
 
   get(shape: Shape): Built {
     const key = Object.values(shape).join('/')
     const known = this.#graphs.get(key)
-    if (known) {
-      this.counts.hits++
-      this.#graphs.delete(key)
+    const usable = this.#tally.keep || key === this.#last
+    this.#last = key
+    this.#graphs.delete(key)
+    if (known && usable) {
+      this.#tally.reused++
       this.#graphs.set(key, known)
       return known
     }
-    this.counts.builds++
+    known?.[Symbol.dispose]()
     if (this.#graphs.size >= CAPACITY) this.#dropOldest()
+    const started = performance.now()
     const built = this.#build(shape)
+    this.#tally.built++
+    this.#tally.buildMs += performance.now() - started
     this.#graphs.set(key, built)
     return built
   }

@@ -5,7 +5,7 @@
 import { assert, defined } from '../util/assert.ts'
 import { DisposedError, UsageError } from '../util/errors.ts'
 import { SlotPool, type KvCache } from '../cache/index.ts'
-import type { Backend } from '../tensor/index.ts'
+import type { Backend, GraphTally } from '../tensor/index.ts'
 import { chainTree, type Scores } from '../tree/index.ts'
 import { buildForward, type ForwardGraph, type PassShape } from './forward.ts'
 import { GraphCache } from './graph-cache.ts'
@@ -52,9 +52,14 @@ export class GraphModel implements PricedModel {
     this.spec = parts.spec
     this.context = parts.context
     this.#pool = new SlotPool(parts.cache.settings.slots)
-    this.#graphs = new GraphCache((shape) => buildForward(parts, shape))
+    this.#graphs = new GraphCache((shape) => buildForward(parts, shape), parts.backend.graphs)
     const { vocabSize, width } = parts.config
     this.#reader = new ScoreReader({ backend: parts.backend, vocabSize, width })
+  }
+
+  /** Counts of the device, drafters of this model included. */
+  get graphs(): GraphTally {
+    return this.#parts.backend.graphs
   }
 
   /** Rows are padded to a multiple of this, and whether that makes them independent of each other bit for bit. */

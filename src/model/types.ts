@@ -1,4 +1,5 @@
 /** Contracts of models: shared weights (`TargetModel`), private state (`Sequence`). */
+import type { GraphCounts } from '../tensor/index.ts'
 import type { NodeId, Scores, TokenId, TokenTree } from '../tree/index.ts'
 
 /** What other layers may know of a model: plain fields, frozen. */
@@ -79,6 +80,8 @@ export interface TargetModel extends AsyncDisposable {
   readonly spec: ModelSpec
   /** Tokens one sequence may hold by default. */
   readonly context: number
+  /** Graphs on the model's device, those of its drafters included; undefined for models without any. */
+  readonly graphs?: GraphCounts
   open(options?: OpenOptions): Sequence
   /** One pass over all trees of all items. Calls queue up: one pass at a time. */
   score(batch: readonly ScoreItem[]): Promise<Scores[]>

@@ -7,6 +7,7 @@ import { countHandle, DEVICE_CPU, isNull, kernelThread, loadKernels } from '../f
 import type { BackendPtr, BufferTypePtr, Device, Ggml, Kernels, GraphPtr, NativeThread } from '../ffi/index.ts'
 import { viewMemory } from '../ffi/index.ts'
 import { CpuThreads } from './cpu-threads.ts'
+import { createGraphTally } from './graph-tally.ts'
 
 export interface BackendOptions {
   readonly threads: number
@@ -26,6 +27,8 @@ export class Backend implements AsyncDisposable {
   readonly device: Device
   /** Our own kernels; undefined on other devices, or where there are none (`heterospec doctor` says why). */
   readonly kernels: Kernels | undefined
+  /** What all caches of graphs on this device did. */
+  readonly graphs = createGraphTally()
   #pointer: BackendPtr | undefined
   readonly #threads: CpuThreads | undefined
   readonly #thread: NativeThread

@@ -1,7 +1,7 @@
 /** How quiet the machine was, what the figures were taken with, and who could not take part. */
 import { lineChart, markup, type Markup, type MarkupValue } from '../../plot/index.ts'
 import { noiseAdvice } from '../table.ts'
-import type { BenchDocument } from '../types.ts'
+import type { BenchDocument, Provenance } from '../types.ts'
 import { bytes, count, milliseconds, percent, plural } from './format.ts'
 import { figure, plainRows, section, table } from './parts.ts'
 import { nameOfTurn, type View } from './view.ts'
@@ -53,7 +53,7 @@ export function provenance({ document }: View): Markup {
     heading: 'Provenance',
     body: [
       markup`<div class="command"><pre id="command" tabindex="0" role="group" aria-label="command">${words}</pre><button type="button" id="copy" hidden>Copy</button></div>`,
-      definitions([...facts(document), ...choices(options)]),
+      definitions([...provenanceFacts(source), ...choices(options)]),
       peakMemory.length > 0 && [
         markup`<h3>Peak memory</h3>`,
         definitions(peakMemory.map(({ program, bytes: peak }) => [program, bytes(peak)])),
@@ -62,6 +62,38 @@ export function provenance({ document }: View): Markup {
       table('Methods as they were resolved', ['Method', 'Program', 'Must equal', 'Details'], plainRows(methods, 4), 4),
     ],
   })
+}
+
+/** A name and what it stands for. */
+type Fact = readonly [string, string]
+
+/** With what figures were taken, for `definitions`. */
+export function provenanceFacts(source: Provenance): Fact[] {
+  const { model, machine, drafters } = source
+  return [
+    ['Date', source.date],
+    ['heterospec', source.commit === null ? source.heterospec : `${source.heterospec}, commit ${source.commit}`],
+    ['Node', source.node],
+    ['ggml', source.cpuLibrary === null ? source.ggml : `${source.ggml}, ${source.cpuLibrary}`],
+    ['Kernels', source.kernels],
+    ['Model', `${model.name}, ${model.file}, ${bytes(model.bytes)}`],
+    ['SHA-256 of the model', model.sha256],
+    ...drafters.map(({ file, sha256 }): Fact => [`Drafter ${file}`, sha256]),
+    [
+      'Machine',
+      `${machine.cpu}, ${plural(machine.processors, 'processor')}, ${bytes(machine.memoryBytes)}, ${machine.platform}`,
+    ],
+    ['Threads', String(source.threads)],
+    ['Context', count(source.context)],
+  ]
+}
+
+/** Names and what they stand for. */
+export function definitions(facts: readonly Fact[]): Markup {
+  return markup`<dl>${facts.map(
+    ([name, value]) => markup`<dt>${name}</dt><dd>${value}</dd>
+`,
+  )}</dl>`
 }
 
 // ------------------------------------------------------------------------------------------------------------------
@@ -108,28 +140,6 @@ function noiseCharts({ turns, noise: found }: BenchDocument): MarkupValue {
   ]
 }
 
-type Fact = readonly [string, string]
-
-function facts({ provenance: source }: BenchDocument): Fact[] {
-  const { model, machine, drafters } = source
-  return [
-    ['Date', source.date],
-    ['heterospec', source.commit === null ? source.heterospec : `${source.heterospec}, commit ${source.commit}`],
-    ['Node', source.node],
-    ['ggml', source.cpuLibrary === null ? source.ggml : `${source.ggml}, ${source.cpuLibrary}`],
-    ['Kernels', source.kernels],
-    ['Model', `${model.name}, ${model.file}, ${bytes(model.bytes)}`],
-    ['SHA-256 of the model', model.sha256],
-    ...drafters.map(({ file, sha256 }): Fact => [`Drafter ${file}`, sha256]),
-    [
-      'Machine',
-      `${machine.cpu}, ${plural(machine.processors, 'processor')}, ${bytes(machine.memoryBytes)}, ${machine.platform}`,
-    ],
-    ['Threads', String(source.threads)],
-    ['Context', count(source.context)],
-  ]
-}
-
 function choices(options: BenchDocument['options']): Fact[] {
   const { suite, sample, synthetic } = options
   return [
@@ -146,11 +156,4 @@ function choices(options: BenchDocument['options']): Fact[] {
     ],
     ...(synthetic === null ? [] : [['Synthetic acceptance', synthetic.join(', ')] as const]),
   ]
-}
-
-function definitions(facts: readonly Fact[]): Markup {
-  return markup`<dl>${facts.map(
-    ([name, value]) => markup`<dt>${name}</dt><dd>${value}</dd>
-`,
-  )}</dl>`
 }

@@ -24,23 +24,34 @@ export interface EngineSideOptions {
   readonly live: boolean
   /** Drafts from the true answer instead, right at each depth with these chances. */
   readonly synthetic?: readonly number[] | undefined
+  /** Keep computation graphs for passes of the same form. Default true. */
+  readonly keepGraphs?: boolean | undefined
 }
 
 /** A side that decodes with `engine`, which outlives it. Sides of one engine need a sequence each. */
 export function engineSide(engine: Engine, options: EngineSideOptions): Side {
-  const { name, speculative, live, synthetic } = options
+  const { name, speculative, live, synthetic, keepGraphs = true } = options
   const memory = engine.lab.openMemory()
   const info: SideInfo = {
     name,
     kind: 'heterospec',
     plain: BASELINE,
-    details: { speculative, live, ...(synthetic ? { synthetic } : calibrationOf(engine, options)), lossless: true },
+    details: {
+      speculative,
+      live,
+      ...(synthetic ? { synthetic } : calibrationOf(engine, options)),
+      ...(keepGraphs ? {} : { keepGraphs }),
+      lossless: true,
+    },
   }
   const start = async (task: Task): Promise<Answer> => {
     const drafter = synthetic && (await syntheticDrafter(engine, task, synthetic))
     if (!live) await memory.forget()
     const request = { ...requestOf(task), speculative }
-    const answer = new EngineAnswer(engine.lab.generate(request, { drafter, memory, priced: !live }), task.signal)
+    const events = engine.lab.generate(request, { drafter, memory, priced: !live })
+    const answer = new EngineAnswer(events, task.signal, (keep) => {
+      if (!keepGraphs) engine.lab.keepGraphs(keep)
+    })
     try {
       await answer.advance(1)
     } catch (error) {
@@ -85,15 +96,33 @@ class EngineAnswer implements Answer {
   readonly #events: AsyncIterator<GenerateEvent>
   readonly #signal: AbortSignal | undefined
   readonly #rounds: RoundTrace[] = []
+  /** Called with false before a slice and with true after it: other sides may keep their graphs. */
+  readonly #keepGraphs: (keep: boolean) => void
   #emitted = 0
   #result: GenerateResult | undefined
 
-  constructor(events: AsyncIterable<GenerateEvent>, signal: AbortSignal | undefined) {
+  constructor(
+    events: AsyncIterable<GenerateEvent>,
+    signal: AbortSignal | undefined,
+    keepGraphs: (keep: boolean) => void,
+  ) {
     this.#events = events[Symbol.asyncIterator]()
     this.#signal = signal
+    this.#keepGraphs = keepGraphs
   }
 
   async advance(tokens: number): Promise<boolean> {
+    this.#keepGraphs(false)
+    try {
+      await this.#goOn(tokens)
+    } finally {
+      this.#keepGraphs(true)
+    }
+    throwIfAborted(this.#signal)
+    return this.#result !== undefined
+  }
+
+  async #goOn(tokens: number): Promise<void> {
     while (this.#emitted < tokens && this.#result === undefined) {
       const next = await this.#events.next()
       if (next.done === true) break
@@ -102,8 +131,6 @@ class EngineAnswer implements Answer {
       else if (event.type === 'text') this.#emitted += event.tokens.length
       else this.#result = event
     }
-    throwIfAborted(this.#signal)
-    return this.#result !== undefined
   }
 
   outcome(): Outcome {
@@ -123,6 +150,7 @@ class EngineAnswer implements Answer {
       draftMs: speculation.draftMs,
       targetMs: speculation.targetMs,
       hostMs: speculation.hostMs,
+      graphs: graphsOf(rounds),
       rounds,
     }
   }
@@ -130,6 +158,17 @@ class EngineAnswer implements Answer {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#events.return?.()
   }
+}
+
+function graphsOf(rounds: readonly RoundTrace[]): Outcome['graphs'] {
+  const sum = { reused: 0, built: 0, buildMs: 0 }
+  for (const { graphs } of rounds) {
+    if (graphs === undefined) return undefined
+    sum.reused += graphs.reused
+    sum.built += graphs.built
+    sum.buildMs += graphs.buildMs
+  }
+  return sum
 }
 
 function byDepth(rounds: readonly RoundTrace[]): Pick<Outcome, 'offeredByDepth' | 'acceptedByDepth'> {

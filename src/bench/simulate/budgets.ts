@@ -1,12 +1,12 @@
 /** Judges budgets on recorded answers: a fresh policy per answer, the same machine for all, plain decoding beside them. */
 import { defined } from '../../util/assert.ts'
 import { UsageError } from '../../util/errors.ts'
-import { createPolicy, memoryOf, type Calibration } from '../../policy/index.ts'
+import { createPolicy, memoryOf, type BudgetPolicy, type Calibration } from '../../policy/index.ts'
 import { geometricMean } from '../statistics.ts'
 import { groupsOf } from '../suite.ts'
 import type { VirtualMachine } from './machine.ts'
 import { recordedWorld } from './recorded-world.ts'
-import { virtualRounds } from './rounds.ts'
+import { virtualRounds, type VirtualRound } from './rounds.ts'
 import type { NamedBudget, RecordedAnswer, Recording, SimulatedAnswer, SimulatedSummary } from './types.ts'
 
 /** Plain decoding, which every budget is compared with. */
@@ -61,18 +61,16 @@ export function timeOf({ draftMs, targetMs, hostMs }: SimulatedAnswer): number {
   return draftMs + targetMs + hostMs
 }
 
-// ---------------------------------------------------------------------------------------------------------------
-
-function simulateAnswer(
+/** One answer under a policy, which may know something already; `onRound` is shown each round with its first position. */
+export function replayAnswer(
   answer: RecordedAnswer,
-  { name, options }: NamedBudget,
-  { machine, batch, calibration }: SimulationParts,
+  { name, policy }: { readonly name: string; readonly policy: BudgetPolicy },
+  { machine, batch }: Pick<SimulationParts, 'machine' | 'batch'>,
+  onRound?: (round: VirtualRound, position: number) => void,
 ): SimulatedAnswer {
   const sums = { tokens: 0, calls: 0, verified: 0, draftMs: 0, targetMs: 0, hostMs: 0 }
-  for (const round of virtualRounds(
-    recordedWorld(answer, machine, batch),
-    createPolicy(options, memoryOf(calibration)),
-  )) {
+  for (const round of virtualRounds(recordedWorld(answer, machine, batch), policy)) {
+    onRound?.(round, sums.tokens)
     sums.tokens += round.accepted.length + 1
     sums.calls += 1
     sums.verified += round.scored.size
@@ -84,8 +82,18 @@ function simulateAnswer(
   return { ...{ budget: name, question, category, group }, ...sums }
 }
 
+// ---------------------------------------------------------------------------------------------------------------
+
+function simulateAnswer(
+  answer: RecordedAnswer,
+  { name, options }: NamedBudget,
+  parts: SimulationParts,
+): SimulatedAnswer {
+  return replayAnswer(answer, { name, policy: createPolicy(options, memoryOf(parts.calibration)) }, parts)
+}
+
 /** Suites may use a number in several categories. */
-function keyOf({ question, category }: Pick<SimulatedAnswer, 'question' | 'category'>): string {
+export function keyOf({ question, category }: Pick<SimulatedAnswer, 'question' | 'category'>): string {
   return JSON.stringify([category, question])
 }
 

@@ -79,6 +79,7 @@ const question = z.object({
   prompt: z.array(token).min(1),
   first: token,
   room: z.int().min(0),
+  calibration: z.boolean().optional(),
 })
 
 const recordedTree = z

@@ -1,5 +1,6 @@
 /** The first line of a recording: with what it was made, and what this machine charges. */
-import { identifyDrafter, speculativeOptions, type Engine, type ResolvedSpeculation } from '../../engine/index.ts'
+import { drafterOptions, type ResolvedDrafter } from '../../draft/index.ts'
+import { identifyDrafter, type Engine } from '../../engine/index.ts'
 import { measureDrafts, measureHost, type PricedDrafter } from '../cost/draft.ts'
 import { collectProvenance, type ProvenanceParts } from '../provenance.ts'
 import type { RecordingHeader, TreeLimits } from './types.ts'
@@ -31,6 +32,6 @@ export async function recordingHeader(setup: HeaderSetup): Promise<RecordingHead
 }
 
 /** A drafter's options with every default filled in. */
-export function resolveDrafter({ drafter }: Pick<PricedDrafter, 'drafter'>): ResolvedSpeculation['drafter'] {
-  return speculativeOptions.parse({ drafter, budget: { policy: 'off' } }).drafter
+export function resolveDrafter({ drafter }: Pick<PricedDrafter, 'drafter'>): ResolvedDrafter {
+  return drafterOptions.parse(drafter)
 }

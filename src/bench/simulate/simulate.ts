@@ -8,7 +8,7 @@ import type { PricedDrafter } from '../cost/draft.ts'
 import { OVERALL, simulateBudgets, summariseAnswers } from './budgets.ts'
 import { readSource, type SimulationSource } from './file.ts'
 import { resolveDrafter } from './header.ts'
-import { curveMachine, measuredMachine, type VirtualMachine } from './machine.ts'
+import { curveMachine, measuredMachine, parseCurve, type VirtualMachine } from './machine.ts'
 import { plainPassMs, repriceTrace } from './reprice.ts'
 import type { NamedBudget, PriceList, Recording, SimulatedSummary, SimulationDocument, Validation } from './types.ts'
 
@@ -47,6 +47,19 @@ export function runSimulation(file: string, options: SimulationOptions): Simulat
   return { source, document }
 }
 
+/** Refuses prices that are none, before long work. Throws `bad-option`, `bad-file`. */
+export function checkPrices(options: Pick<SimulationOptions, 'cost' | 'curve' | 'rowMs'>): void {
+  checkMachine(options)
+  if (options.curve !== undefined) parseCurve(options.curve)
+  if (options.cost !== undefined) readCostDocument(options.cost)
+}
+
+/** The machine whose prices are asked for; by default the one that recorded. Throws `bad-option`, `bad-file`. */
+export function machineFor(recording: Recording, options: SimulationOptions): VirtualMachine {
+  checkMachine(options)
+  return machineOf(recording, options, options.cost === undefined ? undefined : readCostDocument(options.cost))
+}
+
 /** The same document with what real decoding gave. */
 export function withValidation(document: SimulationDocument, validation: readonly Validation[]): SimulationDocument {
   return { ...document, validation }
@@ -65,7 +78,7 @@ const NO_PRICES: PriceList = {
   host: { plainMs: 0, treeMs: 0, treeNodes: 1, betweenMs: 0 },
 }
 
-function checkMachine({ cost, curve, rowMs }: SimulationOptions): void {
+function checkMachine({ cost, curve, rowMs }: Pick<SimulationOptions, 'cost' | 'curve' | 'rowMs'>): void {
   if (cost !== undefined && curve !== undefined) {
     throw new UsageError('bad-option', 'expected one machine, got --cost and --curve; leave one of them out')
   }

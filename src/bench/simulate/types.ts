@@ -45,6 +45,8 @@ export interface RecordedQuestion {
   readonly first: TokenId
   /** Most tokens that could still come after `first`, by limit and context. */
   readonly room: number
+  /** Studies learn from such questions and judge by the others. */
+  readonly calibration?: boolean | undefined
 }
 
 /** One place of the text: what the drafter would have proposed there, and what came. */
