@@ -140,7 +140,7 @@ async function checkModel(
     const { spec, context, threads } = engine
     const { architecture, weightBytes } = spec
     const kvBytes = spec.kvBytesPerToken * context
-    const draftHead = await checkHead(engine, findings)
+    const draftHead = await checkHead(engine, stored.path, findings)
     const size = { weightBytes, kvBytes, context, threads }
     const model = { name: stored.name, path: stored.path, architecture, ...size, draftHead }
     return { model, passes: await engine.costTable() }
@@ -153,9 +153,9 @@ async function checkModel(
 }
 
 /** A head that cannot be loaded stops nothing, but somebody should know. */
-async function checkHead(engine: Engine, findings: Finding[]): Promise<ReadyHead | null> {
-  const { readyHead } = await import('./ready-head.ts')
-  const head = readyHead(engine.spec.fingerprint)
+async function checkHead(engine: Engine, path: string, findings: Finding[]): Promise<ReadyHead | null> {
+  const { readyHeadOf } = await import('./ready-head.ts')
+  const head = readyHeadOf(path)
   if (head === null) return null
   try {
     await engine.lab.drafter({ drafter: { method: 'eagle3', path: head.path } })

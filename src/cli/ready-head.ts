@@ -1,5 +1,5 @@
 /** The draft head that lies ready for a model: what `doctor`, `models` and `inspect` tell of it. */
-import { autoHeadsFolder, findShippedHead, loadGguf, shippedHeadsFolder } from '../gguf/index.ts'
+import { autoHeadsFolder, findShippedHead, loadGguf, shippedHeadsFolder, type GgufModel } from '../gguf/index.ts'
 import { HeterospecError } from '../util/errors.ts'
 import { readEnvironment } from '../util/env.ts'
 import { formatBytes } from './format.ts'
@@ -12,10 +12,10 @@ export interface ReadyHead {
   readonly auto: boolean
 }
 
-/** The head for the model with that fingerprint, of `HETEROSPEC_HEADS` or of the package; null where there is none. */
-export function readyHead(fingerprint: string): ReadyHead | null {
+/** The head that was trained for the model, of `HETEROSPEC_HEADS` or of the package; null where there is none. */
+export function readyHead(model: GgufModel): ReadyHead | null {
   const folder = autoHeadsFolder(readEnvironment().headsDir)
-  const head = findShippedHead(fingerprint, folder ?? shippedHeadsFolder())
+  const head = findShippedHead(model, folder ?? shippedHeadsFolder())
   if (!head) return null
   const { name, path, bytes } = head
   return { name, path, bytes, auto: folder !== undefined }
@@ -24,7 +24,7 @@ export function readyHead(fingerprint: string): ReadyHead | null {
 /** The same for a model's file; null for one that cannot be read, too. */
 export function readyHeadOf(path: string): ReadyHead | null {
   try {
-    return readyHead(loadGguf(path).fingerprint)
+    return readyHead(loadGguf(path))
   } catch (error) {
     if (error instanceof HeterospecError) return null
     throw error

@@ -1,6 +1,6 @@
 /** What `auto` comes to for one model: which drafter, with the model's draft head where there is one that works. */
-import { listHeads } from '../gguf/index.ts'
 import { drafterOptions, type ResolvedDrafter } from '../draft/index.ts'
+import { headFor, listHeads, type GgufModel } from '../gguf/index.ts'
 import type { ResolvedSpeculation } from './options.ts'
 
 /** What `auto` drafts with: the head is one more source of the merged tree. */
@@ -21,11 +21,11 @@ export class AutoHead {
   #path: string | undefined
 
   /** `folder`: see `autoHeadsFolder`. */
-  constructor(fingerprint: string, folder: string | undefined, warn: (message: string) => void) {
+  constructor(model: GgufModel, folder: string | undefined, warn: (message: string) => void) {
     this.#warn = warn
     if (folder === undefined) return
     const { heads, problems } = listHeads(folder)
-    this.#path = heads.find(({ target }) => target === fingerprint)?.path
+    this.#path = headFor(model, heads)?.path
     if (this.#path === undefined) problems.forEach((problem) => warn(sentence(problem)))
   }
 

@@ -6,6 +6,7 @@ import { fakeCalibration } from '../../test/fixtures/calibration.ts'
 import { calibrationText, type Calibration } from '../policy/index.ts'
 import { cpuName } from '../util/env.ts'
 import { Calibrations, identifyDrafter } from './calibration.ts'
+import { autoDrafter, type CompleteSpeculation } from './auto.ts'
 import { resolveSpeculation } from './drafting.ts'
 import type { SpeculativeOptions } from './options.ts'
 
@@ -19,7 +20,10 @@ const headFile = (text: string): string => {
 }
 const open = (given?: string | Calibration | false, folders: string[] = []): Calibrations =>
   new Calibrations({ target, identity, given, folders })
-const resolve = (options: SpeculativeOptions) => resolveSpeculation(options)
+const resolve = (options: SpeculativeOptions): CompleteSpeculation => {
+  const { drafter = autoDrafter(undefined), budget } = resolveSpeculation(options)
+  return { drafter, budget }
+}
 const drafterOf = (drafter: Exclude<SpeculativeOptions, string | false>['drafter']) => resolve({ drafter }).drafter
 const madeFor = (drafter: Exclude<SpeculativeOptions, string | false>['drafter']): Calibration =>
   fakeCalibration(identifyDrafter(drafterOf(drafter)))

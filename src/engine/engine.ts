@@ -84,7 +84,7 @@ export async function openEngine(path: string, options: EngineOptions = {}): Pro
   const slots = stack.use(new SlotTable(model, sequences))
   const loaders = draftLoaders({ backend, model, tokenizer, options })
   const folder = autoHeadsFolder(options.headsDir ?? readEnvironment().headsDir)
-  const head = new AutoHead(model.spec.fingerprint, folder, (message) => options.onWarning?.(message))
+  const head = new AutoHead(gguf, folder, (message) => options.onWarning?.(message))
   const cacheDir = options.cacheDir ?? readEnvironment().cacheDir
   const identity = priceIdentity(backend, model, threads, options)
   const calibrations = new Calibrations({

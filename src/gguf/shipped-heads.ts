@@ -7,6 +7,8 @@ import { join } from 'node:path'
 import { HeterospecError } from '../util/errors.ts'
 import { packageRoot } from '../util/package.ts'
 import { loadGguf } from './load.ts'
+import type { GgufModel } from './types.ts'
+import { sampleWeights } from './weights-print.ts'
 
 /** The one switch: whether `auto` uses the heads of the package when nobody names a folder. */
 const AUTO_USES_SHIPPED_HEADS: boolean = false
@@ -18,6 +20,8 @@ export interface ShippedHead {
   readonly bytes: number
   /** `GgufModel.fingerprint` of the model that it was trained for. */
   readonly target: string
+  /** `sampleWeights` of that model; heads of earlier versions and of others do not say. */
+  readonly weights: string | undefined
 }
 
 /** What a folder of heads holds. */
@@ -51,7 +55,9 @@ export function listHeads(folder: string = shippedHeadsFolder()): HeadFolder {
       const { metadata, files } = loadGguf(path)
       const target = metadata.string('heterospec.target_fingerprint')
       const bytes = files.reduce((sum, part) => sum + part.bytes, 0)
-      if (target !== undefined) heads.push({ name: metadata.string('general.name') ?? file, path, bytes, target })
+      const weights = metadata.string('heterospec.target_weights')
+      const name = metadata.string('general.name') ?? file
+      if (target !== undefined) heads.push({ name, path, bytes, target, weights })
     } catch (error) {
       if (!(error instanceof HeterospecError)) throw error
       problems.push(error.message)
@@ -60,9 +66,15 @@ export function listHeads(folder: string = shippedHeadsFolder()): HeadFolder {
   return { heads, problems }
 }
 
-/** The head for the model with that fingerprint; undefined where there is none. */
-export function findShippedHead(fingerprint: string, folder?: string): ShippedHead | undefined {
-  return listHeads(folder).heads.find(({ target }) => target === fingerprint)
+/** The head that was trained for the model; undefined where there is none. */
+export function findShippedHead(model: GgufModel, folder?: string): ShippedHead | undefined {
+  return headFor(model, listHeads(folder).heads)
+}
+
+/** The one of some heads that was trained for the model: the same header and sizes, and the same weights where a head tells. */
+export function headFor(model: GgufModel, heads: readonly ShippedHead[]): ShippedHead | undefined {
+  const alike = heads.filter(({ target }) => target === model.fingerprint)
+  return alike.find(({ weights }) => weights === undefined || weights === sampleWeights(model))
 }
 
 // ---------------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
  * Writes EAGLE-3 heads (arXiv 2503.01840) as files that llama.cpp and our own loader read: architecture `eagle3`, the
  * target's tokenizer, absolute draft ids. What is wrong with a head is told before a byte is written.
  */
-import { writeGguf, type GgufModel, type MetadataValue, type TensorToWrite } from '../gguf/index.ts'
+import { sampleWeights, writeGguf, type GgufModel, type MetadataValue, type TensorToWrite } from '../gguf/index.ts'
 import { eagle3Layout } from '../model/index.ts'
 import { quantizeRows, TYPE } from '../tensor/index.ts'
 import { defined } from '../util/assert.ts'
@@ -105,6 +105,8 @@ function metadataOf(contents: HeadContents, target: GgufModel, vocabSize: number
     'general.architecture': text('eagle3'),
     'general.name': text(contents.name),
     ...provenanceOf(contents),
+    // Models that were tuned further share a fingerprint, which is of header and sizes.
+    'heterospec.target_weights': text(sampleWeights(target)),
     'eagle3.context_length': u32(contents.trainedContext),
     'eagle3.embedding_length': u32(shape.width),
     'eagle3.block_count': u32(1),

@@ -12,6 +12,7 @@ import {
   type RoundTrace,
 } from '../../src/engine/index.ts'
 import { createPolicyMemory, type Calibration } from '../../src/policy/index.ts'
+import { defined } from '../../src/util/assert.ts'
 import { fakeCalibration } from '../fixtures/calibration.ts'
 
 const speculative = { drafter: { method: 'lookup' }, budget: { policy: 'goodput' } } as const
@@ -34,7 +35,7 @@ async function calibration(chance: number): Promise<Calibration> {
   const { drafter } = speculativeOptions.parse(speculative)
   const counts = { judged: Array<number>(12).fill(1000), accepted: Array<number>(12).fill(1000 * chance) }
   const memory = { ...createPolicyMemory(), acceptance: [{ first: counts, deeper: counts }] }
-  return { ...fakeCalibration({ model: { name, fingerprint }, ...identifyDrafter(drafter) }), memory }
+  return { ...fakeCalibration({ model: { name, fingerprint }, ...identifyDrafter(defined(drafter)) }), memory }
 }
 
 /** Tokens that the first round was expected to bring of those that were expected to bring more than one, and the text. */

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openEngine, type EngineOptions } from '../../src/engine/index.ts'
 import { liveHandles } from '../../src/ffi/index.ts'
-import { listHeads, loadGguf, shippedHeadsFolder } from '../../src/gguf/index.ts'
+import { headFor, listHeads, loadGguf, sampleWeights, shippedHeadsFolder } from '../../src/gguf/index.ts'
 import type { TinyHeadOptions } from '../../scripts/make-tiny-head.ts'
 import { tinyFile, tinyHeadFile } from '../tiny.ts'
 
@@ -70,6 +70,23 @@ describe('auto', () => {
     const { folder } = await folderOf({})
     expect((await answer(false)).sources).not.toContain('eagle3')
     expect((await answer(folder, { drafter: { method: 'combined' } })).sources).not.toContain('eagle3')
+  })
+
+  it('tells models apart that differ in their weights only', async () => {
+    const weights = { 'heterospec.target_weights': { type: 'string', value: sampleWeights(loadGguf(model)) } } as const
+    expect((await answer((await folderOf({ metadata: weights })).folder)).sources).toContain('eagle3')
+    const tuned = join(root, 'tuned.gguf')
+    const { tensors, fingerprint } = loadGguf(model)
+    const bytes = await readFile(model)
+    const matrix = tensors.find(({ name }) => name === 'blk.1.ffn_up.weight')!
+    bytes.fill(1, matrix.offset, matrix.offset + matrix.bytes)
+    await writeFile(tuned, bytes)
+    expect(loadGguf(tuned).fingerprint).toBe(fingerprint)
+    const heads = listHeads((await folderOf({ metadata: weights })).folder).heads
+    expect(headFor(loadGguf(model), heads)).toBeDefined()
+    expect(headFor(loadGguf(tuned), heads)).toBeUndefined()
+    // A head that does not tell is taken for either, as before.
+    expect(headFor(loadGguf(tuned), listHeads((await folderOf({})).folder).heads)).toBeDefined()
   })
 
   const outside = (tensors: Parameters<NonNullable<TinyHeadOptions['tensors']>>[0]): typeof tensors =>

@@ -3,7 +3,7 @@ import type { Command } from '@commander-js/extra-typings'
 import { describeModel, loadGguf, type ModelDescription } from '../../gguf/index.ts'
 import { resolveModel } from '../../store/index.ts'
 import { formatBytes, formatCount, formatTable } from '../format.ts'
-import { describeReadyHead, readyHead } from '../ready-head.ts'
+import { describeReadyHead, readyHead, type ReadyHead } from '../ready-head.ts'
 
 /** Adds argument, options and action. */
 export function define(command: Command): void {
@@ -13,24 +13,26 @@ export function define(command: Command): void {
     .option('--json', 'print one JSON document')
     .action(async (model, options) => {
       const { path } = await resolveModel(model, { pull: false })
-      const { tensors, ...rest } = describeModel(loadGguf(path))
+      const file = loadGguf(path)
+      const { tensors, ...rest } = describeModel(file)
+      const head = readyHead(file)
       const listed = options.tensors ? { tensors } : {}
       const bitsPerWeight = rest.parameters > 0 ? (8 * rest.tensorBytes) / rest.parameters : 0
       if (options.json)
-        console.log(JSON.stringify(documentOf(rest, { bitsPerWeight, tensorCount: tensors.length, ...listed })))
-      else console.log(describe({ ...rest, tensors }, bitsPerWeight, options.tensors === true))
+        console.log(JSON.stringify({ ...rest, draftHead: head, bitsPerWeight, tensorCount: tensors.length, ...listed }))
+      else console.log(describe({ ...rest, tensors }, bitsPerWeight, options.tensors === true, head))
     })
 }
 
 // ------------------------------------------------------------------------------------------------------------------
 
-function documentOf(model: Pick<ModelDescription, 'fingerprint'>, more: object): object {
-  return { ...model, draftHead: readyHead(model.fingerprint), ...more }
-}
-
-function describe(model: ModelDescription, bitsPerWeight: number, withTensors: boolean): string {
+function describe(
+  model: ModelDescription,
+  bitsPerWeight: number,
+  withTensors: boolean,
+  head: ReadyHead | null,
+): string {
   const types = model.types.map(({ name, tensors, bytes }) => `${tensors} ${name} (${formatBytes(bytes)})`)
-  const head = readyHead(model.fingerprint)
   const summary = [
     ...model.files.map(({ path, bytes }, index) => [index === 0 ? 'file' : '', `${path} (${formatBytes(bytes)})`]),
     ['name', model.name ?? '-'],
