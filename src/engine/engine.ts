@@ -7,7 +7,7 @@ import { setImmediate } from 'node:timers/promises'
 import { DisposeStack } from '../util/dispose.ts'
 import { readEnvironment } from '../util/env.ts'
 import { DisposedError, UsageError } from '../util/errors.ts'
-import { autoHeadsFolder, loadGguf } from '../gguf/index.ts'
+import { autoHeadsFolder, loadGguf, type GgufModel } from '../gguf/index.ts'
 import { loadModel, openBackend, type Backend, type GraphModel } from '../model/index.ts'
 import { createTemplate, loadTokenizer, type ChatTemplate, type Tokenizer } from '../text/index.ts'
 import { AutoHead } from './auto.ts'
@@ -83,9 +83,8 @@ export async function openEngine(path: string, options: EngineOptions = {}): Pro
   requireSameVocabulary(tokenizer, model, path)
   const slots = stack.use(new SlotTable(model, sequences))
   const loaders = draftLoaders({ backend, model, tokenizer, options })
-  const folder = autoHeadsFolder(options.headsDir ?? readEnvironment().headsDir)
-  const head = new AutoHead(gguf, folder, (message) => options.onWarning?.(message))
   const cacheDir = options.cacheDir ?? readEnvironment().cacheDir
+  const head = findHead(gguf, options)
   const identity = priceIdentity(backend, model, threads, options)
   const calibrations = new Calibrations({
     ...{ target: model.spec, identity, given: options.calibration },
@@ -112,6 +111,12 @@ export async function openEngine(path: string, options: EngineOptions = {}): Pro
   await parts.drafting.prepare(speculation)
   calibrations.require(head.complete(speculation))
   return new LoadedEngine(parts, threads, stack.move())
+}
+
+/** The head that `auto` shall use, if one lies ready. */
+function findHead(gguf: GgufModel, { headsDir, onWarning }: EngineOptions): AutoHead {
+  const folder = autoHeadsFolder(headsDir ?? readEnvironment().headsDir)
+  return new AutoHead(gguf, folder, (message) => onWarning?.(message))
 }
 
 function checkSequences(sequences: number): number {

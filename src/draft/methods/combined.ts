@@ -115,8 +115,11 @@ class CombinedListener implements PromptListener {
   }
 }
 
-/** [sources] the node of each cheap source's tree that stands for one merged node; -1 where it has none. */
-type Places = readonly NodeId[]
+/** A place of the merged tree: the token there, and [cheap sources] where each one's tree has its parent; -1 for nowhere. */
+interface Place {
+  readonly above: readonly NodeId[]
+  readonly token: TokenId
+}
 
 interface Judged {
   readonly tree: TokenTree
@@ -171,16 +174,16 @@ class CombinedSession implements DraftSession<Ranked> {
 
   /** The cheap sources' trees as one, its best nodes by their estimates. */
   #merge(root: TokenId, trees: readonly Numbered<TokenTree>[], budget: Budget): Growth {
-    const expand = (places: Places, depth: number): Candidate<Places>[] => {
-      const said = new Said(this.#mixture.sources, depth > 0)
-      trees.forEach(({ number, source }, i) => sayChildren(said, number, source, places[i] as NodeId))
-      return this.#mixture.mix(said).map((mixed) => ({
-        ...mixed,
-        state: trees.map(({ source }, i) => childAt(source, places[i] as NodeId, mixed.token)),
-      }))
-    }
     const roots = trees.map(() => 0)
-    return growBestFirst<Places>(root, roots, budget, expand)
+    const expand = (from: Place, depth: number): Candidate<Place>[] => {
+      const { above, token } = from
+      // Only now: most candidates are never expanded.
+      const nodes = depth === 0 ? roots : trees.map(({ source }, i) => childAt(source, above[i] as NodeId, token))
+      const said = new Said(this.#mixture.sources, depth > 0)
+      trees.forEach(({ number, source }, i) => sayChildren(said, number, source, nodes[i] as NodeId))
+      return this.#mixture.mix(said).map((mixed) => ({ ...mixed, state: { above: nodes, token: mixed.token } }))
+    }
+    return growBestFirst<Place>(root, { above: roots, token: root }, budget, expand)
   }
 
   async #growLevels(round: DraftRound, cheap: readonly Proposed[], growth: Growth): Promise<Ranked> {
