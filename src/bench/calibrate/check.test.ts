@@ -80,6 +80,15 @@ describe('the check', () => {
     expect(all.rounds!.speedup).toBeGreaterThan(1)
   })
 
+  it('takes whole trees whatever a draft costs', () => {
+    const memory = taught(answersOf(0.9, 1))
+    const [answer] = answersOf(0.9, 2)
+    const dear = { ...memory, draftMs: 100, levelMs: 20 }
+    const { trees } = checkAnswer(answer!, tree, dear, machine)
+    expect(trees).toEqual(checkAnswer(answer!, tree, memory, machine).trees)
+    expect(trees.real).toBeGreaterThan(4)
+  })
+
   it('sees it where the answers are unlike those that were learned from', () => {
     const memory = taught(answersOf(0.9, 1))
     const { calibrated, groups } = summariseCheck(

@@ -11,7 +11,7 @@ export function renderCalibration(calibration: Calibration): string {
 <h1>${title}</h1>
 <p>${calibrationSentence(calibration)}.</p>
 <p class="note">Learned from ${provenance.answers} answers with ${provenance.places} judged trees; everything below is from ${check.answers} answers with ${check.places} trees that nothing was learned from. Prompts: ${provenance.prompts}.</p>
-${section('reliability', 'Chances', reliabilityChart(check.calibrated, check.own), 'Drafted tokens by the chance that was foretold for them, given that the token before was right, and the share of them that came true. On the diagonal every chance is what it says.')}
+${section('reliability', 'Chances', reliabilityChart(check.calibrated, check.own), 'Drafted tokens by the chance that was foretold for them, given that the token before was right, and the share of them that came true. On the diagonal every chance is what it says. Classes of fewer than ten nodes are left to the table.')}
 ${section('tokens', 'Tokens per round', tokensChart(check.groups), 'Foretold and real tokens of a round by group of prompts, a round from every place with the whole tree.')}
 ${calibration.prices && section('prices', 'What rows cost here', priceChart(calibration.prices.target), `A pass over n rows in passes over one, on ${calibration.prices.machine.cpu} with ${calibration.prices.machine.threads} threads. Under a line of tokens per round, speculation pays.`)}
 <h2 id="numbers">All numbers</h2>
@@ -32,10 +32,13 @@ function section(id: string, heading: string, chart: Markup, words: string): Mar
   return markup`<section aria-labelledby="${id}"><h2 id="${id}">${heading}</h2><figure><div class="scroll">${chart}</div><figcaption>${words}</figcaption></figure></section>`
 }
 
+/** Shares of fewer nodes than this are luck: they stand in the table only. */
+const FEWEST_NODES = 10
+
 function reliabilityChart(calibrated: Reliability, own: Reliability): Markup {
   const pointsOf = ({ classes }: Reliability): { x: number; y: number; hover: string }[] =>
     classes.flatMap(({ nodes, foretold, accepted }) =>
-      foretold === null || accepted === null
+      foretold === null || accepted === null || nodes < FEWEST_NODES
         ? []
         : [
             {
@@ -69,7 +72,7 @@ function tokensChart(groups: readonly GroupCheck[]): Markup {
       { name: `${group}, foretold`, values: [trees.expected], note: tokensError(trees) },
       { name: `${group}, real`, values: [trees.real], note: '' },
     ]),
-    x: { label: 'tokens per round' },
+    x: { label: 'tokens per round', format: (value) => value.toFixed(2) },
   })
 }
 
