@@ -106,6 +106,14 @@ describe('a study', () => {
     for (const [without, with_] of [[eagle, kept], [tnp, dgo]] as const) expect(without!.graphs!.built).toBeGreaterThan(2 * with_!.graphs!.built) // prettier-ignore
   })
 
+  it('refuses a drafter that does not grow levels after the first question, not after all', async () => {
+    const ended = await study('bins', ...base, '--drafter', 'lookup')
+    expect(ended).toMatchObject({ code: 2, stdout: '' })
+    expect(ended.stderr).toMatch(
+      /^heterospec: expected a drafter that grows its tree level by level, got lookup; .*\n$/m,
+    )
+  })
+
   it('takes a draft head, and says what it could not fit', async () => {
     const rest = base.slice(0, 4)
     const head = [

@@ -89,3 +89,34 @@ describe('a choice', () => {
     expect(gap).toBeGreaterThan(0)
   })
 })
+
+describe('computation graphs', () => {
+  const speculative = { drafter: { method: 'lookup' }, budget: { policy: 'fixed', nodes: 6 } } as const
+
+  /** Emitted tokens, and the graphs of each round. */
+  async function graphsOf(): Promise<{ emitted: number[]; rounds: NonNullable<RoundTrace['graphs']>[] }> {
+    await engine.lab.forget()
+    const request = { prompt, maxTokens: 60, ignoreEos: true, cachePrompt: false, speculative }
+    const traces: RoundTrace[] = []
+    for await (const event of engine.lab.generate(request, {})) if (event.type === 'round') traces.push(event.trace)
+    return { emitted: traces.flatMap((trace) => trace.emitted), rounds: traces.map(({ graphs }) => graphs!) }
+  }
+
+  it('are counted in the trace of each round: one for each pass, kept once they are built', async () => {
+    await graphsOf()
+    const { rounds } = await graphsOf()
+    for (const { reused, built } of rounds) expect(reused + built).toBe(1)
+    expect(rounds.every(({ built, buildMs }) => built === 0 && buildMs === 0)).toBe(true)
+  })
+
+  it('are built anew for each other form where none is kept, with the same text', async () => {
+    const kept = await graphsOf()
+    engine.lab.keepGraphs(false)
+    const bare = await graphsOf()
+    engine.lab.keepGraphs(true)
+    expect(bare.emitted).toEqual(kept.emitted)
+    const built = bare.rounds.filter((round) => round.built > 0)
+    expect(built.length).toBeGreaterThan(1)
+    expect(built.every(({ buildMs }) => buildMs > 0)).toBe(true)
+  })
+})

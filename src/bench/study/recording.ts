@@ -85,12 +85,23 @@ export function readRecording(file: string): Recording {
   throw new UsageError('bad-file', `expected a recording, got a trace in ${file}; make one with --record`)
 }
 
+/** For drafters that hand over their tree in one go: they report nothing that entropies could be computed from. */
+export function growsNoLevels(drafter: string): UsageError {
+  return new UsageError(
+    'bad-option',
+    `expected a drafter that grows its tree level by level, got ${drafter}; use --draft-head or --draft-model`,
+  )
+}
+
 // ---------------------------------------------------------------------------------------------------------------
 
 /** As large as any budget can ask for; a drafter's own limit of levels comes first. */
 const MOST: Omit<TreeLimits, 'width'> = { nodes: 255, depth: 64 }
 /** Tokens behind the end of a recorded answer, as if its limit were further: the limit must not cut trees. */
 const BEYOND = 256
+/** Nodes that are scored at every place for drafters that learn from scores, as in a simulation; the others learn nothing. */
+const SCORED = 4
+const LEARN_NOTHING: readonly unknown[] = ['model', 'eagle3']
 
 function partOf(file: string): string {
   return `${file}.part`
@@ -99,6 +110,7 @@ function partOf(file: string): string {
 async function record(setup: StudyRecordingSetup, file: string, tree: TreeLimits): Promise<StudyRecording['leftOut']> {
   const { engine, maxTokens, signal, command, onProgress } = setup
   const part = partOf(file)
+  const scored = LEARN_NOTHING.includes(setup.drafter.drafter?.method) ? 0 : SCORED
   const asked = [
     ...setup.judged.map((question) => ({ question, calibration: false })),
     ...setup.calibration.map((question) => ({ question, calibration: true })),
@@ -106,7 +118,7 @@ async function record(setup: StudyRecordingSetup, file: string, tree: TreeLimits
   const known = existsSync(part) ? wholeQuestions(part) : new Set<string>()
   if (known.size > 0) setup.onResume(known.size)
   else {
-    const header = await recordingHeader({ ...setup, engine, tree, scored: 0, maxTokens, signal, command })
+    const header = await recordingHeader({ ...setup, engine, tree, scored, maxTokens, signal, command })
     guarded(part, () => writeFileSync(part, `${JSON.stringify(header)}\n\n`))
   }
   const leftOut: StudyRecording['leftOut'][number][] = []
@@ -115,12 +127,14 @@ async function record(setup: StudyRecordingSetup, file: string, tree: TreeLimits
     if (known.has(keyOf(question))) continue
     const lines: (RecordedQuestion | RecordedPlace)[] = []
     const recorded = await recordAnswers({
-      ...{ engine, drafter: setup.drafter.drafter, questions: [question], maxTokens, tree, scored: 0, signal },
+      ...{ engine, drafter: setup.drafter.drafter, questions: [question], maxTokens, tree, scored, signal },
       write: (line) => lines.push('question' in line ? { ...line, room: line.room + BEYOND, calibration } : line),
       onProgress: (done) => onProgress(index * maxTokens + done, asked.length * maxTokens),
     })
     leftOut.push(...recorded.leftOut)
     if (lines.length === 0) continue
+    // Now, not after all the others.
+    if (!lines.some((line) => 'levels' in line)) throw growsNoLevels(setup.drafter.name)
     guarded(part, () => appendFileSync(part, `${lines.map((line) => JSON.stringify(line)).join('\n')}\n\n`))
   }
   renameSync(part, file)

@@ -18,6 +18,7 @@ import { machineFor, type SimulationOptions } from '../simulate/simulate.ts'
 import type { RecordedAnswer, Recording, SimulatedAnswer } from '../simulate/types.ts'
 import { groupsOf } from '../suite.ts'
 import type { BenchDocument } from '../types.ts'
+import { growsNoLevels } from './recording.ts'
 import type { StudyBins, StudyFacts, StudyTree, Variant } from './types.ts'
 
 export interface StudySettings {
@@ -111,12 +112,7 @@ export function factsOf(world: StudyWorld, remarks: readonly string[], clock: Be
 // ---------------------------------------------------------------------------------------------------------------
 
 function requireLevels(recording: Recording, { topK, depth }: StudyTree, deepest: number): void {
-  if (deepest === 0) {
-    throw new UsageError(
-      'bad-option',
-      `expected a drafter that grows its tree level by level, got ${recording.drafter.name}; use --draft-head or --draft-model`,
-    )
-  }
+  if (deepest === 0) throw growsNoLevels(recording.drafter.name)
   if (recording.tree.width < topK) {
     throw new UsageError(
       'bad-option',

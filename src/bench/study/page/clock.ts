@@ -32,7 +32,7 @@ export function clockSection(document: BenchDocument): Markup {
     id: 'clock',
     heading: 'By the clock',
     body: [
-      markup`<p>Decoded for real, in turns${document.noise.noisy && markup`; <b>the machine was noisy</b>`}. Only “+DGO” and what comes after it keep computation graphs; the rows before build one whenever the form of a pass changes.</p>`,
+      markup`<p>Decoded for real, in turns${document.noise.noisy && markup`; <b>the machine was noisy</b>`}. Only “+DGO” and what comes after it keep computation graphs; the rows before build one whenever the form of a pass changes. Near the limit of an answer trees are cut, so that counts of tokens are lower than in the replay.</p>`,
       figure('Speed-up', drawing, 'Times: geometric means over questions, 95 % intervals.'),
       smallTable('Rounds (times and counts)', columns, rows.map(cells)), // prettier-ignore
       groups.length > 1 && smallTable('Speed-up by group (times)', ['Variant', ...groups], byGroup),
