@@ -31,19 +31,27 @@ export async function growTree(
   let level: LevelReport = { tree, depth: 0, frontier: [0], topProbs: noProbs }
   while (level.depth < budget.depth && budget.nodes > 0 && level.frontier.length > 0) {
     throwIfAborted(signal)
-    level = await stepper.expand(tree, level.frontier, budget.width)
+    level = await stepper.expand(tree, budget.expand ?? level.frontier, budget.width)
     budget = policy.revise(level, budget)
   }
   // Stopped early: the policy has not yet seen the tree as a finished one.
   if (level.depth > 0 && level.frontier.length > 0) budget = policy.revise({ ...level, frontier: [] }, budget)
-  return pruneTo(tree, budget)
+  return pruneToBudget(tree, budget)
 }
 
 /** The policy's word on a tree that was drafted in one go: one revision, then the best `nodes` within `depth` levels. */
 export function finishTree(tree: TokenTree, policy: BudgetPolicy, budget: Budget): Ranked {
   if (tree.size === 1) return { kind: 'ranked', tree }
   const depth = tree.depths.reduce((deepest, level) => Math.max(deepest, level), 0)
-  return pruneTo(tree, policy.revise({ tree, depth, frontier: [], topProbs: noProbs }, budget))
+  return pruneToBudget(tree, policy.revise({ tree, depth, frontier: [], topProbs: noProbs }, budget))
+}
+
+/** What a budget lets through of a tree: the nodes that it names, or the best of those that are not too deep. */
+export function pruneToBudget(tree: TokenTree, budget: Budget): Ranked {
+  if (budget.keep !== undefined) return { kind: 'ranked', tree: tree.keep([0, ...budget.keep]) }
+  const shallow: NodeId[] = []
+  for (let node = 0; node < tree.size; node++) if ((tree.depths[node] as number) <= budget.depth) shallow.push(node)
+  return pruneTree(shallow.length === tree.size ? tree : tree.keep(shallow), Math.max(0, Math.floor(budget.nodes)))
 }
 
 /** The tree of a round without drafting. */
@@ -65,9 +73,3 @@ export const passivePolicy: BudgetPolicy = {
 
 const empty = new Float32Array(0)
 const noProbs = (): Float32Array => empty
-
-function pruneTo(tree: TokenTree, budget: Budget): Ranked {
-  const shallow: NodeId[] = []
-  for (let node = 0; node < tree.size; node++) if ((tree.depths[node] as number) <= budget.depth) shallow.push(node)
-  return pruneTree(shallow.length === tree.size ? tree : tree.keep(shallow), Math.max(0, Math.floor(budget.nodes)))
-}

@@ -1,4 +1,4 @@
 /** Drafting: the table of methods, their options, and what other layers need to run one. */
 export type * from './types.ts'
 export { createDrafter, drafterOptions, drafters, type DrafterOptions, type DraftMethod } from './drafters.ts'
-export { finishTree } from './grow.ts'
+export { finishTree, pruneToBudget } from './grow.ts'

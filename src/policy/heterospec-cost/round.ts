@@ -1,0 +1,162 @@
+/**
+ * The round in work: calibrated chances of all nodes so far, the best of them in order, what drafting has taken, and what was
+ * considered on the way. It answers questions of the policy about one tree; what lasts longer is not here.
+ */
+import type { NodeId, TokenTree } from '../../tree/index.ts'
+import type { LevelReport } from '../types.ts'
+import type { CalibratedAcceptance } from './acceptance.ts'
+import { RoundBins, UNKNOWN_BIN } from './bins.ts'
+import { Ranked, type Choice, type PassPrices } from './choice.ts'
+import { Growth, type LevelPlan, type LevelPrice, type Twig } from './growth.ts'
+import { FORESEEN, type Outlook } from './outlook.ts'
+
+/** What rounds look things up in. */
+export interface Knowledge {
+  readonly acceptance: CalibratedAcceptance
+  readonly outlook: Outlook
+}
+
+/** A level that was considered, for explanations. */
+export interface ConsideredLevel extends LevelPlan {
+  /** 2: the first one after the tree's first. */
+  readonly level: number
+}
+
+export class DraftedRound {
+  readonly prices: PassPrices
+  readonly considered: ConsideredLevel[] = []
+  /** Levels grown one by one, and the nodes that they expanded; 0 for trees that come in one piece. */
+  levels = 0
+  expanded = 0
+  choice: Choice
+  readonly #known: Knowledge
+  readonly #bins = new RoundBins()
+  readonly #growth: Growth
+  readonly #width: number
+  #ranked: Ranked
+  #tree: TokenTree | undefined
+  /** By node: the calibrated chance of its path. */
+  #chances: number[] = [1]
+  /** The node of the newest level that speaks for the round: the likeliest one. */
+  #surest: NodeId = 0
+
+  /** `width`: most nodes that a level may expand. */
+  constructor(known: Knowledge, prices: PassPrices, width: number) {
+    this.prices = prices
+    this.choice = prices.plain
+    this.#known = known
+    this.#growth = new Growth(prices)
+    this.#width = width
+    this.#ranked = new Ranked(prices.limit)
+  }
+
+  /** The largest tree seen. */
+  get tree(): TokenTree | undefined {
+    return this.#tree
+  }
+
+  get ranked(): Ranked {
+    return this.#ranked
+  }
+
+  /** [size] entropy bins of the tree's nodes. */
+  get bins(): readonly number[] {
+    return this.#bins.latest
+  }
+
+  /** Entropy in nats per step of the likeliest path so far, and its bin; undefined where the drafter tells none. */
+  get entropy(): { readonly nats: number; readonly bin: number } | undefined {
+    const nats = this.#bins.meanOf(this.#surest)
+    return nats === undefined ? undefined : { nats, bin: this.bins[this.#surest] ?? UNKNOWN_BIN }
+  }
+
+  /** Takes in what a level brought. */
+  see(level: LevelReport): void {
+    const { tree, frontier, depth } = level
+    // A finished tree that is no more than what was shown before; a smaller one was pruned on the way.
+    if (this.#tree !== undefined && tree !== this.#tree && tree.size <= this.#tree.size) return
+    const grows = frontier.length > 0 || this.levels > 0
+    if (grows && depth > this.levels) this.levels = depth
+    if (tree !== this.#tree) this.#begin(tree)
+    const first = this.#chances.length
+    const bins = this.#bins.of(level)
+    for (let node = first; node < tree.size; node++) {
+      const parent = tree.parents[node] as NodeId
+      const chance = (this.#chances[parent] as number) * this.#ownChance(tree, node, bins)
+      this.#chances.push(chance)
+      this.#ranked.add(chance, node)
+    }
+    if (grows) this.#learnOutlook(tree, first)
+    if (tree.size > first) this.#surest = this.#likeliest(first, tree.size)
+  }
+
+  /** The best number of nodes of what is there, when drafting has taken `spentMs`. */
+  choose(spentMs: number, margin: number): Choice {
+    const { plain } = this.prices
+    const best = this.prices.best(this.#ranked, spentMs)
+    const promising = best.tokens / (best.ms + spentMs) > ((1 + margin) * plain.tokens) / (plain.ms + spentMs)
+    return (this.choice = promising ? best : plain)
+  }
+
+  /** The nodes of the frontier to expand next, in its order; none when the level does not pay. */
+  widen(level: LevelReport, spentMs: number, price: LevelPrice): NodeId[] {
+    const twigs = level.frontier.map((node) => this.#twig(level, node)).sort((a, b) => b.chance - a.chance)
+    const plan = this.#growth.next(this.#ranked, twigs.slice(0, this.#width), spentMs, price)
+    this.considered.push({ level: level.depth + 1, ...plan })
+    const chosen = new Set(twigs.slice(0, plan.width).map(({ node }) => node))
+    return level.frontier.filter((node) => chosen.has(node))
+  }
+
+  #begin(tree: TokenTree): void {
+    this.#tree = tree
+    this.#chances = [1]
+    this.#ranked = new Ranked(this.prices.limit)
+  }
+
+  #ownChance(tree: TokenTree, node: NodeId, bins: readonly number[]): number {
+    return this.#known.acceptance.calibrate(Math.exp(tree.logProbs[node] as number), {
+      source: tree.sources[node] as number,
+      depth: tree.depths[node] as number,
+      bin: bins[node] ?? UNKNOWN_BIN,
+    })
+  }
+
+  #twig({ tree, topProbs }: LevelReport, node: NodeId): Twig {
+    const bin = this.bins[node] ?? UNKNOWN_BIN
+    const chance = this.#chances[node] as number
+    const told = topProbs(node)
+    if (told.length === 0) {
+      return { node, chance, children: this.#known.outlook.children(Math.exp(tree.logProbs[node] as number), bin) }
+    }
+    // The drafter knows already what it would say.
+    const kind = { source: tree.sources[node] as number, depth: (tree.depths[node] as number) + 1, bin }
+    const children = Array.from(told.subarray(0, FORESEEN), (prob) => this.#known.acceptance.calibrate(prob, kind))
+    return { node, chance, children }
+  }
+
+  /** Children of the newest level, by parent: siblings stand together, the likeliest first. */
+  #learnOutlook(tree: TokenTree, first: NodeId): void {
+    const byParent = new Map<NodeId, number[]>()
+    for (let node = first; node < tree.size; node++) {
+      const parent = tree.parents[node] as NodeId
+      const chance = (this.#chances[node] as number) / Math.max(Number.MIN_VALUE, this.#chances[parent] as number)
+      const siblings = byParent.get(parent)
+      if (siblings) siblings.push(chance)
+      else byParent.set(parent, [chance])
+    }
+    for (const [parent, chances] of byParent) {
+      this.expanded++
+      if (parent === 0) continue
+      const prob = Math.exp(tree.logProbs[parent] as number)
+      this.#known.outlook.observe(prob, this.bins[parent] ?? UNKNOWN_BIN, chances)
+    }
+  }
+
+  #likeliest(from: NodeId, to: NodeId): NodeId {
+    let best = from
+    for (let node = from; node < to; node++) {
+      if ((this.#chances[node] as number) > (this.#chances[best] as number)) best = node
+    }
+    return best
+  }
+}
