@@ -32,16 +32,26 @@ export class Outlook {
     }
   }
 
-  /** Chances of the best children of a node that the drafter gave `prob`, in `bin`; best first. */
-  children(prob: number, bin: number): readonly number[] {
+  /**
+   * Chances of the best children of a node that the drafter gave `prob`, in `bin`; best first. Kinds that are hardly known lean on the
+   * mean of all and on the round's own `first` level: without that, a drafter whose second level nobody ever bought would
+   * never be found out to have a good one.
+   */
+  children(prob: number, bin: number, first: readonly number[]): readonly number[] {
     const all = this.#mean(CELLS - 1, START)
-    return this.#mean(kindOf(prob, bin), all)
+    const prior = all.map((chance, i) => (chance + (first[i] ?? 0)) / 2)
+    return this.#mean(kindOf(prob, bin), prior)
   }
 
   /** A node with the estimate `prob` in `bin` was expanded: its children's chances, calibrated, best first. */
   observe(prob: number, bin: number, chances: readonly number[]): void {
     this.#count(CELLS - 1, chances)
     this.#count(kindOf(prob, bin), chances)
+  }
+
+  /** The root was expanded. */
+  observeFirst(chances: readonly number[]): void {
+    this.#count(CELLS - 1, chances)
   }
 
   #mean(cell: number, prior: readonly number[]): number[] {

@@ -37,6 +37,8 @@ export class DraftedRound {
   #tree: TokenTree | undefined
   /** By node: the calibrated chance of its path. */
   #chances: number[] = [1]
+  /** Chances of the root's children, best first. */
+  #first: readonly number[] = []
   /** The node of the newest level that speaks for the round: the likeliest one. */
   #surest: NodeId = 0
 
@@ -126,7 +128,8 @@ export class DraftedRound {
     const chance = this.#chances[node] as number
     const told = topProbs(node)
     if (told.length === 0) {
-      return { node, chance, children: this.#known.outlook.children(Math.exp(tree.logProbs[node] as number), bin) }
+      const prob = Math.exp(tree.logProbs[node] as number)
+      return { node, chance, children: this.#known.outlook.children(prob, bin, this.#first) }
     }
     // The drafter knows already what it would say.
     const kind = { source: tree.sources[node] as number, depth: (tree.depths[node] as number) + 1, bin }
@@ -146,7 +149,12 @@ export class DraftedRound {
     }
     for (const [parent, chances] of byParent) {
       this.expanded++
-      if (parent === 0) continue
+      chances.sort((a, b) => b - a)
+      if (parent === 0) {
+        this.#first = chances.slice(0, FORESEEN)
+        this.#known.outlook.observeFirst(chances)
+        continue
+      }
       const prob = Math.exp(tree.logProbs[parent] as number)
       this.#known.outlook.observe(prob, this.bins[parent] ?? UNKNOWN_BIN, chances)
     }
