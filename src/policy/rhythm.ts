@@ -58,7 +58,8 @@ export class AskedNodes {
 
   /** A drafted round verified so many nodes. */
   observe(chosen: number): void {
-    const next = chosen >= MOSTLY * this.#count ? 2 * this.#count : Math.max(2 * chosen, Math.floor(FEWER * this.#count))
+    const next =
+      chosen >= MOSTLY * this.#count ? 2 * this.#count : Math.max(2 * chosen, Math.floor(FEWER * this.#count))
     this.#count = Math.min(this.#most, Math.max(LEAST_ASKED, next))
   }
 }

@@ -1,18 +1,18 @@
 /**
  * Is another level worth its price, and how many nodes of the frontier shall it expand? The level that is not there yet is imagined with
- * the children that such nodes turned out to have; it is bought if the round, at its best number of nodes, then brings more
- * tokens per millisecond. Widths are compared from the likeliest node of the frontier on.
+ * the children that such nodes turned out to have, in a better and in a worse case; it is bought if the round, at its best
+ * number of nodes, is then expected to bring more tokens per millisecond. Widths are compared from the likeliest node of the frontier on.
  */
 import type { NodeId } from '../../tree/index.ts'
-import { PassPrices, Ranked, rateOf, type Choice } from './choice.ts'
+import { Ranked, rateOf, type PassPrices } from './choice.ts'
+import type { Prospects } from './outlook.ts'
 
 /** A node that may be expanded. */
 export interface Twig {
   readonly node: NodeId
   /** Of its path. */
   readonly chance: number
-  /** Of its children once it is accepted, best first. */
-  readonly children: readonly number[]
+  readonly prospects: Prospects
 }
 
 /** Milliseconds of a level: of its pass, and of each node in it. */
@@ -31,52 +31,65 @@ export interface LevelPlan {
 }
 
 /**
- * Levels that are looked ahead when the next one does not pay by itself: rows that come free, and a price of verifying anything
- * at all, may make two or three levels pay where one does not.
+ * Levels that are looked ahead when the next one does not pay by itself: the better case, rows that come free, and a price of
+ * verifying anything at all may make several levels pay where one does not.
  */
-const AHEAD = 3
+const AHEAD = 4
 
 export class Growth {
   readonly #prices: PassPrices
-  readonly #imagined: Ranked
+  readonly #better: Ranked
+  readonly #worse: Ranked
 
   constructor(prices: PassPrices) {
     this.#prices = prices
-    this.#imagined = new Ranked(prices.limit)
+    this.#better = new Ranked(prices.limit)
+    this.#worse = new Ranked(prices.limit)
   }
 
   /** `twigs` likeliest first; `spentMs` went into the draft so far. */
   next(ranked: Ranked, twigs: readonly Twig[], spentMs: number, level: LevelPrice): LevelPlan {
     const stopRate = this.#rate(ranked, spentMs)
-    const imagined = this.#imagined.copyOf(ranked)
+    const [better, worse] = [this.#better.copyOf(ranked), this.#worse.copyOf(ranked)]
+    const share = twigs[0]?.prospects.share ?? 0
     let [width, rate] = [0, 0]
-    for (const [index, { chance, children }] of twigs.entries()) {
-      if (!imagined.admits(chance * (children[0] ?? 0))) break
-      for (const child of children) imagined.add(chance * child, -1)
-      const withLevel = this.#rate(imagined, spentMs + level.passMs + (index + 1) * level.nodeMs)
+    for (const [index, { chance, prospects }] of twigs.entries()) {
+      if (!better.admits(chance * (prospects.better[0] ?? 0))) break
+      for (const child of prospects.better) better.add(chance * child, -1)
+      for (const child of prospects.worse) worse.add(chance * child, -1)
+      const spent = spentMs + level.passMs + (index + 1) * level.nodeMs
+      const withLevel = share * this.#rate(better, spent) + (1 - share) * (share < 1 ? this.#rate(worse, spent) : 0)
       if (withLevel > rate) [width, rate] = [index + 1, withLevel]
     }
     if (rate <= stopRate && width > 0) rate = Math.max(rate, this.#ahead(ranked, twigs, width, spentMs, level))
     return { width: rate > stopRate ? width : 0, rate, stopRate }
   }
 
-  /** The best rate with two and more levels of this width, supposing that children are like the frontier's. */
+  /** The best rate with two levels and more of this width: in the worse case it ends after the first one. */
   #ahead(ranked: Ranked, twigs: readonly Twig[], width: number, spentMs: number, level: LevelPrice): number {
-    const imagined = this.#imagined.copyOf(ranked)
+    const imagined = this.#better.copyOf(ranked)
     const levelMs = level.passMs + width * level.nodeMs
-    let beam: readonly Pick<Twig, 'chance' | 'children'>[] = twigs.slice(0, width)
+    const share = twigs[0]?.prospects.share ?? 0
+    const ends = (1 - share) * this.#rate(ranked, spentMs + levelMs)
+    let beam: readonly Omit<Twig, 'node'>[] = twigs.slice(0, width)
     let best = 0
     for (let levels = 1; levels <= AHEAD && beam.length > 0; levels++) {
-      const grown = beam.flatMap(({ chance, children }) => children.map((own) => ({ chance: chance * own, children })))
+      const grown = beam.flatMap(({ chance, prospects }) => {
+        const children = levels === 1 ? prospects.better : mean(prospects)
+        return children.map((own) => ({ chance: chance * own, prospects }))
+      })
       for (const { chance } of grown) imagined.add(chance, -1)
-      best = Math.max(best, this.#rate(imagined, spentMs + levels * levelMs))
+      best = Math.max(best, share * this.#rate(imagined, spentMs + levels * levelMs) + ends)
       beam = grown.sort((a, b) => b.chance - a.chance).slice(0, width)
     }
     return best
   }
 
   #rate(ranked: Ranked, spentMs: number): number {
-    const best: Choice = this.#prices.best(ranked, spentMs)
-    return rateOf(best, spentMs)
+    return rateOf(this.#prices.best(ranked, spentMs), spentMs)
   }
+}
+
+function mean({ share, better, worse }: Prospects): number[] {
+  return better.map((chance, i) => share * chance + (1 - share) * (worse[i] ?? 0))
 }

@@ -53,7 +53,8 @@ export const heterospecCost = {
   paper: {
     title: 'HeteroSpec: Leveraging Contextual Heterogeneity for Efficient Speculative Decoding',
     arxiv: '2505.13254',
-    parts: 'depth and width by the draft’s entropy; constants and bins are replaced by calibrated chances and measured prices',
+    parts:
+      'depth and width by the draft’s entropy; constants and bins are replaced by calibrated chances and measured prices',
   },
   options: heterospecCostOptions,
   create: (options, memory): BudgetPolicy => new HeterospecCost(options, memory),

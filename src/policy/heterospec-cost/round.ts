@@ -37,8 +37,8 @@ export class DraftedRound {
   #tree: TokenTree | undefined
   /** By node: the calibrated chance of its path. */
   #chances: number[] = [1]
-  /** Chances of the root's children, best first. */
-  #first: readonly number[] = []
+  /** Chance of the root's best child. */
+  #first = 0
   /** The node of the newest level that speaks for the round: the likeliest one. */
   #surest: NodeId = 0
 
@@ -123,18 +123,19 @@ export class DraftedRound {
     })
   }
 
-  #twig({ tree, topProbs }: LevelReport, node: NodeId): Twig {
+  #twig(level: LevelReport, node: NodeId): Twig {
+    const { tree } = level
     const bin = this.bins[node] ?? UNKNOWN_BIN
     const chance = this.#chances[node] as number
-    const told = topProbs(node)
+    const told = level.topProbs(node)
     if (told.length === 0) {
       const prob = Math.exp(tree.logProbs[node] as number)
-      return { node, chance, children: this.#known.outlook.children(prob, bin, this.#first) }
+      return { node, chance, prospects: this.#known.outlook.of(prob, bin, this.#first) }
     }
     // The drafter knows already what it would say.
     const kind = { source: tree.sources[node] as number, depth: (tree.depths[node] as number) + 1, bin }
     const children = Array.from(told.subarray(0, FORESEEN), (prob) => this.#known.acceptance.calibrate(prob, kind))
-    return { node, chance, children }
+    return { node, chance, prospects: { share: 1, better: children, worse: children } }
   }
 
   /** Children of the newest level, by parent: siblings stand together, the likeliest first. */
@@ -151,7 +152,7 @@ export class DraftedRound {
       this.expanded++
       chances.sort((a, b) => b - a)
       if (parent === 0) {
-        this.#first = chances.slice(0, FORESEEN)
+        this.#first = chances[0] ?? 0
         this.#known.outlook.observeFirst(chances)
         continue
       }
