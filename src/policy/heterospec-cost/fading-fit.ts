@@ -6,7 +6,7 @@
 /** Each round lets the older ones fade by this factor: some fifty count. */
 const FADE = 0.98
 /** Parts after the first are held towards 0 by the weight of this share of a typical round. */
-const RELUCTANCE = 0.05
+const RELUCTANCE = 0.02
 /** A time counts at most this many times what was expected: pauses of the machine are no prices. */
 const CLIP = 2
 

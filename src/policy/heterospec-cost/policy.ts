@@ -36,7 +36,7 @@ const heterospecCostOptions = z.strictObject({
   maxNodes: z.int().min(1).max(255).default(63).describe('Most draft tokens verified per round.'),
   depth: z.int().min(1).max(64).default(16).describe('Most levels of the draft tree.'),
   width: z.int().min(1).max(64).default(10).describe('Most nodes expanded per level, and children kept of each.'),
-  margin: z.number().min(0).max(1).default(0.04).describe('Advantage over plain decoding that a draft must promise.'),
+  margin: z.number().min(0).max(1).default(0.06).describe('Advantage over plain decoding that a draft must promise.'),
   explore: z
     .number()
     .min(0.001)

@@ -4,9 +4,9 @@
  */
 
 /** A judged node counts by its variance; the shift starts with the weight of so much of it at 0. */
-const PRIOR = 4
+const PRIOR = 8
 /** Each judged node lets the older ones fade by this factor per unit of variance: those of some hundred rounds count. */
-const FADE = 0.97
+const FADE = 0.98
 /** No text is further off than this. */
 const MOST = 1.5
 /** Chances are kept this far from 0 and 1. */
