@@ -15,8 +15,10 @@ function single(prob: number): TokenTree {
 
 /** Judges `count` drafts of estimate `prob` in `bin`, of which the share `rate` comes true. */
 function teach(acceptance: CalibratedAcceptance, prob: number, rate: number, count = 800, bin = UNKNOWN_BIN): void {
-  for (let i = 0; i < count; i++)
+  for (let i = 0; i < count; i++) {
     acceptance.learn(single(prob), 0, [uniformAt(Math.round(prob * 1000) + bin, i) < rate ? 1 : 9], [UNKNOWN_BIN, bin])
+    acceptance.refresh()
+  }
 }
 
 describe('calibrated acceptance', () => {

@@ -36,17 +36,20 @@ export class CalibratedAcceptance {
   readonly #sources: CostMemory['acceptance']
   /** Per source: of first and of deeper levels. */
   readonly #shifts: { readonly first: Shift; readonly deeper: Shift }[] = []
-  /** Curves by source, depth and bin, built when asked for; dropped when anything was learned. */
+  /** Curves by source, depth and bin, built when asked for; they hold for a round. */
   #curves = new Map<number, number[]>()
+  /** The same of all bins together, before the shift. */
+  #coarse = new Map<number, number[]>()
 
   /** `sources` is where the counts live; it may be shared with other requests. */
   constructor(sources: CostMemory['acceptance']) {
     this.#sources = sources
   }
 
-  /** Starts a round: what other requests learned meanwhile counts from here on. */
+  /** Starts a round: what was learned since the last one counts from here on, by whomever. */
   refresh(): void {
-    this.#curves = new Map()
+    this.#curves.clear()
+    this.#coarse.clear()
   }
 
   /** Chance that a draft with the drafter's estimate `prob` is accepted once its parent is. */
@@ -65,7 +68,6 @@ export class CalibratedAcceptance {
       node = tree.child(node, token)
       if (node < 0) break
     }
-    this.refresh()
     return node
   }
 
@@ -96,12 +98,23 @@ export class CalibratedAcceptance {
   }
 
   #shared({ source, depth, bin }: DraftKind): number[] {
+    const all = this.#allBins(source, depth > 1)
+    const own = this.#sources[source]?.bins[bin]
+    return own === undefined ? all : acceptanceCurve(depth > 1 ? own.deeper : own.first, all, OF_BIN)
+  }
+
+  #allBins(source: number, deeper: boolean): number[] {
     const counts = this.#sources[source]
     if (counts === undefined) return KNOTS
-    const first = acceptanceCurve(counts.all.first, KNOTS, ALL)
-    const all = depth > 1 ? acceptanceCurve(counts.all.deeper, first, ALL) : first
-    const own = counts.bins[bin]
-    return own === undefined ? all : acceptanceCurve(depth > 1 ? own.deeper : own.first, all, OF_BIN)
+    const key = 2 * source + (deeper ? 1 : 0)
+    let curve = this.#coarse.get(key)
+    if (curve === undefined) {
+      curve = deeper
+        ? acceptanceCurve(counts.all.deeper, this.#allBins(source, false), ALL)
+        : acceptanceCurve(counts.all.first, KNOTS, ALL)
+      this.#coarse.set(key, curve)
+    }
+    return curve
   }
 }
 

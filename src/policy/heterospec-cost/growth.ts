@@ -19,6 +19,8 @@ export interface Twig {
 export interface LevelPrice {
   readonly passMs: number
   readonly nodeMs: number
+  /** Levels that may still come. */
+  readonly left: number
 }
 
 /** What was found about one more level. */
@@ -34,7 +36,9 @@ export interface LevelPlan {
  * Levels that are looked ahead when the next one does not pay by itself: the better case, rows that come free, and a price of
  * verifying anything at all may make several levels pay where one does not.
  */
-const AHEAD = 4
+const AHEAD = 12
+/** Nodes that these levels expand at most: far ahead, chains and pairs are what pays. */
+const NARROW = 2
 
 export class Growth {
   readonly #prices: PassPrices
@@ -61,8 +65,10 @@ export class Growth {
       const withLevel = share * this.#rate(better, spent) + (1 - share) * (share < 1 ? this.#rate(worse, spent) : 0)
       if (withLevel > rate) [width, rate] = [index + 1, withLevel]
     }
-    if (rate <= stopRate && width > 0) rate = Math.max(rate, this.#ahead(ranked, twigs, width, spentMs, level))
-    return { width: rate > stopRate ? width : 0, rate, stopRate }
+    if (rate > stopRate || width === 0) return { width, rate, stopRate }
+    const narrow = Math.min(width, NARROW)
+    const ahead = this.#ahead(ranked, twigs, narrow, spentMs, level)
+    return ahead > stopRate ? { width: narrow, rate: ahead, stopRate } : { width: 0, rate, stopRate }
   }
 
   /** The best rate with two levels and more of this width: in the worse case it ends after the first one. */
@@ -73,7 +79,7 @@ export class Growth {
     const ends = (1 - share) * this.#rate(ranked, spentMs + levelMs)
     let beam: readonly Omit<Twig, 'node'>[] = twigs.slice(0, width)
     let best = 0
-    for (let levels = 1; levels <= AHEAD && beam.length > 0; levels++) {
+    for (let levels = 1; levels <= Math.min(AHEAD, level.left) && beam.length > 0; levels++) {
       const grown = beam.flatMap(({ chance, prospects }) => {
         const children = levels === 1 ? prospects.better : mean(prospects)
         return children.map((own) => ({ chance: chance * own, prospects }))

@@ -33,6 +33,8 @@ const FADE = 0.99
 export class Outlook {
   /** Two cells per kind, the better case first; those of all kinds at the end. */
   readonly #cells: CostMemory['outlook']
+  /** By kind; they hold for a level. */
+  readonly #known = new Map<number, Prospects>()
 
   /** `cells` may be shared with other requests. */
   constructor(cells: CostMemory['outlook']) {
@@ -49,9 +51,15 @@ export class Outlook {
    * good one.
    */
   of(prob: number, bin: number, first: number): Prospects {
-    const all = this.#prospects(KINDS, START)
-    const share = (all.share + (first >= usual(all) ? 1 : 0)) / 2
-    return this.#prospects(kindOf(prob, bin), { ...all, share })
+    const kind = kindOf(prob, bin)
+    let prospects = this.#known.get(kind)
+    if (prospects === undefined) {
+      const all = this.#prospects(KINDS, START)
+      const share = (all.share + (first >= usual(all) ? 1 : 0)) / 2
+      prospects = this.#prospects(kind, { ...all, share })
+      this.#known.set(kind, prospects)
+    }
+    return prospects
   }
 
   /** A node with the estimate `prob` in `bin` was expanded: its children's chances, calibrated, best first. */
@@ -63,6 +71,7 @@ export class Outlook {
   /** The root was expanded. */
   observeFirst(chances: readonly number[]): void {
     this.#count(KINDS, chances)
+    this.#known.clear()
   }
 
   #prospects(kind: number, prior: Prospects): Prospects {
@@ -83,13 +92,20 @@ export class Outlook {
     return prior.map((chance, i) => ((sums[i] as number) + PRIOR * chance) / (this.#weight(cell) + PRIOR))
   }
 
+  /** The best child's chance in the mean of both cases. */
+  #usualOf(kind: number): number {
+    const [better, worse] = this.#cells.chances.slice(2 * kind, 2 * kind + 2) as [number[], number[]]
+    const weight = this.#weight(2 * kind) + this.#weight(2 * kind + 1)
+    return ((better[0] as number) + (worse[0] as number) + PRIOR * usual(START)) / (weight + PRIOR)
+  }
+
   #count(kind: number, chances: readonly number[]): void {
     const { weights, chances: cells } = this.#cells
-    const worse = (chances[0] ?? 0) < usual(this.#prospects(kind, START)) ? 1 : 0
-    for (const side of [0, 1]) {
+    const worse = (chances[0] ?? 0) < this.#usualOf(kind) ? 1 : 0
+    for (let side = 0; side < 2; side++) {
       const cell = 2 * kind + side
       const counts = side === worse ? 1 : 0
-      weights[cell] = (weights[cell] as number) * FADE + counts
+      weights[cell] = this.#weight(cell) * FADE + counts
       const sums = cells[cell] as number[]
       for (let i = 0; i < FORESEEN; i++) sums[i] = (sums[i] as number) * FADE + counts * (chances[i] ?? 0)
     }

@@ -120,7 +120,7 @@ class HeterospecCost implements BudgetPolicy {
     round.see(level)
     const spentMs = this.#times.draftMs(round)
     if (level.frontier.length > 0 && level.depth < depth) {
-      const expand = round.widen(level, spentMs, this.#times.level)
+      const expand = round.widen(level, spentMs, { ...this.#times.level, left: depth - level.depth })
       if (expand.length > 0) return { depth, width, nodes: budget.nodes, expand }
     }
     const { nodes } = round.choose(spentMs, this.#options.margin)
@@ -142,7 +142,7 @@ class HeterospecCost implements BudgetPolicy {
       .filter(({ tree: drafted, node }) => node > 0 && drafted.children(node).length > 0)
     if (round !== undefined) this.#judge(round, outcome, emitted.length)
     this.#times.learnHost(outcome)
-    this.#times.count(emitted.length)
+    if (round === undefined) this.#times.count(emitted.length)
     this.#trials.count(emitted.length)
     this.#timer.observe(outcome.tree.size, emitted.length)
   }

@@ -35,7 +35,7 @@ export class RoundTimes {
   }
 
   /** What one more level costs. */
-  get level(): LevelPrice {
+  get level(): Omit<LevelPrice, 'left'> {
     const [passMs = 0, nodeMs = 0] = this.#draft.prices
     return { passMs, nodeMs }
   }
@@ -75,7 +75,7 @@ export class RoundTimes {
     if (hostMs !== undefined) this.#host.observe([1, tree.size - 1], hostMs)
   }
 
-  /** A round emitted so many tokens. */
+  /** A round that was not drafted emitted so many tokens; of a drafted one the drafter has read nearly all. */
   count(emitted: number): void {
     if (this.#unread !== undefined) this.#unread += emitted
   }
