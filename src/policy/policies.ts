@@ -21,6 +21,9 @@ export const policies = {
 
 export type PolicyName = keyof typeof policies
 
+/** The budget of `auto`, and of drafters that were chosen without one. */
+export const DEFAULT_POLICY = 'goodput' satisfies PolicyName
+
 /** The options of every policy; `policy` names it. */
 export const budgetOptions = z.discriminatedUnion('policy', [
   off.options,
