@@ -79,7 +79,10 @@ export function readSpeculation(typed: Typed): SpeculativeOptions | undefined {
   const drafter = readDrafter(typed, chosen)
   if (chosen === 'off' || (chosen === 'auto' && !budget && !drafter)) return asked as 'off' | 'auto' | undefined
   // What is missing or out of range here is told by the engine, which checks the whole once more.
-  return { drafter: drafter ?? { method: 'combined' }, budget: budget ?? { policy: DEFAULT_POLICY } } as SpeculativeOptions
+  return {
+    drafter: drafter ?? { method: 'combined' },
+    budget: budget ?? { policy: DEFAULT_POLICY },
+  } as SpeculativeOptions
 }
 
 // ---------------------------------------------------------------------------------------------------------------
