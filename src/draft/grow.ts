@@ -54,20 +54,37 @@ export async function growFurther(
   if (tree.size > 1) budget = policy.revise(level, budget)
   while (level.depth < budget.depth && budget.nodes > 0 && level.frontier.length > 0) {
     throwIfAborted(signal)
-    level = await stepper.expand(tree, level.frontier, budget.width)
+    level = await stepper.expand(tree, budget.expand ?? level.frontier, budget.width)
     budget = policy.revise(level, budget)
   }
   // Stopped early: the policy has not yet seen the tree as a finished one.
   if (tree.size > 1 && level.frontier.length > 0) budget = policy.revise({ ...level, frontier: [] }, budget)
-  const stopped = budget.depth >= level.depth
-  return pruneTo(tree, stopped ? { ...budget, depth: Math.max(first.depth, budget.depth) } : budget, keeps)
+  return pruneToBudget(tree, lastWord(first, level, budget), keeps)
 }
 
 /** The policy's word on a tree that was drafted in one go: one revision, then the best `nodes` within `depth` levels. */
 export function finishTree(tree: TokenTree, policy: BudgetPolicy, budget: Budget): Ranked {
   if (tree.size === 1) return { kind: 'ranked', tree }
   const depth = tree.depths.reduce((deepest, level) => Math.max(deepest, level), 0)
-  return pruneTo(tree, policy.revise({ tree, depth, frontier: [], topProbs: noProbs }, budget))
+  return pruneToBudget(tree, policy.revise({ tree, depth, frontier: [], topProbs: noProbs }, budget))
+}
+
+/** What a policy's answer to the last level means for the tree: stopping leaves nodes in that lie deeper than the growth has come. */
+export function lastWord(first: Budget, { depth }: LevelReport, budget: Budget): Budget {
+  return budget.depth >= depth ? { ...budget, depth: Math.max(first.depth, budget.depth) } : budget
+}
+
+/**
+ * What a budget lets through of a tree: the nodes that it names, or the best of those that are not too deep and that `keeps`,
+ * if given, allows.
+ */
+export function pruneToBudget(tree: TokenTree, budget: Budget, keeps?: GrowthLimits['keeps']): Ranked {
+  if (budget.keep !== undefined) return { kind: 'ranked', tree: tree.keep([0, ...budget.keep]) }
+  const allowed: NodeId[] = []
+  for (let node = 0; node < tree.size; node++) {
+    if ((tree.depths[node] as number) <= budget.depth && (keeps?.(tree, node) ?? true)) allowed.push(node)
+  }
+  return pruneTree(allowed.length === tree.size ? tree : tree.keep(allowed), Math.max(0, Math.floor(budget.nodes)))
 }
 
 /** The tree of a round without drafting. */
@@ -89,11 +106,3 @@ export const passivePolicy: BudgetPolicy = {
 
 const empty = new Float32Array(0)
 const noProbs = (): Float32Array => empty
-
-function pruneTo(tree: TokenTree, { depth, nodes }: Budget, keeps?: GrowthLimits['keeps']): Ranked {
-  const allowed: NodeId[] = []
-  for (let node = 0; node < tree.size; node++) {
-    if ((tree.depths[node] as number) <= depth && (keeps?.(tree, node) ?? true)) allowed.push(node)
-  }
-  return pruneTree(allowed.length === tree.size ? tree : tree.keep(allowed), Math.max(0, Math.floor(nodes)))
-}

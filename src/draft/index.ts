@@ -8,4 +8,4 @@ export {
   type DraftMethod,
   type ResolvedDrafter,
 } from './drafters.ts'
-export { finishTree } from './grow.ts'
+export { finishTree, lastWord, pruneToBudget } from './grow.ts'

@@ -20,7 +20,7 @@ export interface PriceParts {
 
 /** Whether a budget decides by prices. */
 export function needsPrices(budget: string): boolean {
-  return budget === 'goodput'
+  return budget === 'goodput' || budget === 'heterospec-cost'
 }
 
 export class Prices {

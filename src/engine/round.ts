@@ -73,7 +73,7 @@ export async function decodeRound<P extends Proposal>(
     verifyMs: scored - drafted,
   }
   state.draft.observe(outcome, scores)
-  state.policy.observe(outcome)
+  state.policy.observe({ ...outcome, hostMs: clock() - scored })
   context.cost.observe(tree.size, context.context, outcome.verifyMs)
 
   const path = emittedTokens(outcome)

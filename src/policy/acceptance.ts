@@ -7,15 +7,14 @@
  * estimate is accepted / (accepted + rejected), never accepted / proposed, which counts unjudged nodes as failures.
  */
 import type { NodeId, TokenId, TokenTree } from '../tree/index.ts'
-import { interpolate, isotonic, locate } from './isotonic.ts'
-import type { AcceptanceCounts, PolicyMemory } from './types.ts'
+import { acceptanceCurve, countJudged, emptyCounts, type Weighing } from './counts.ts'
+import { interpolate, locate } from './isotonic.ts'
+import type { PolicyMemory } from './types.ts'
 
 /** Estimates at which curves are kept; between them they are straight. Closer together where products are sensitive. */
 const KNOTS = [0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.97, 1]
-/** The prior starts with the weight of this many judged nodes per knot; a first estimate is the drafter's own. */
-const PRIOR = 4
-/** Each judged node lets the older ones of its knot, the prior among them, fade by this factor: about seventy count. */
-const FADE = 0.985
+/** A first estimate is the drafter's own; about seventy judged nodes count. */
+const WEIGHING: Weighing = { prior: 4, fade: 0.985 }
 
 export class Acceptance {
   readonly #sources: PolicyMemory['acceptance']
@@ -27,7 +26,7 @@ export class Acceptance {
   /** `sources` is where the counts live; it may be shared with other sessions. With `lasting` older nodes do not fade. */
   constructor(sources: PolicyMemory['acceptance'], lasting = false) {
     this.#sources = sources
-    this.#fade = lasting ? 1 : FADE
+    this.#fade = lasting ? 1 : WEIGHING.fade
   }
 
   /** Starts a round: what other sessions learned meanwhile counts from here on. */
@@ -73,49 +72,22 @@ export class Acceptance {
   }
 
   #count(prob: number, depth: number, source: number, accepted: boolean): void {
-    while (this.#sources.length <= source) this.#sources.push({ first: emptyCounts(), deeper: emptyCounts() })
+    while (this.#sources.length <= source) this.#sources.push(nothingSeen())
     const { first, deeper } = this.#sources[source] as PolicyMemory['acceptance'][number]
     const counts = depth > 1 ? deeper : first
-    const { index, fraction } = locate(KNOTS, prob)
-    addTo(counts, index, 1 - fraction, accepted, this.#fade)
-    if (fraction > 0) addTo(counts, index + 1, fraction, accepted, this.#fade)
+    countJudged(counts, locate(KNOTS, prob), accepted, this.#fade)
   }
 
   /** The deeper curve leans on the first one where it has seen little, the first one on the drafter. */
   #fit(source: number): { first: number[]; deeper: number[] } {
-    const counts = this.#sources[source] ?? { first: emptyCounts(), deeper: emptyCounts() }
-    const first = curve(counts.first, KNOTS)
-    return { first, deeper: curve(counts.deeper, first) }
+    const counts = this.#sources[source] ?? nothingSeen()
+    const first = acceptanceCurve(counts.first, KNOTS, WEIGHING)
+    return { first, deeper: acceptanceCurve(counts.deeper, first, WEIGHING) }
   }
 }
 
 // ---------------------------------------------------------------------------------------------------------------
 
-function emptyCounts(): AcceptanceCounts {
-  return { judged: KNOTS.map(() => 0), accepted: KNOTS.map(() => 0) }
-}
-
-function addTo(
-  { judged, accepted }: AcceptanceCounts,
-  knot: number,
-  weight: number,
-  success: boolean,
-  fade: number,
-): void {
-  const keep = fade ** weight
-  judged[knot] = (judged[knot] as number) * keep + weight
-  accepted[knot] = (accepted[knot] as number) * keep + (success ? weight : 0)
-}
-
-/** Means of Beta posteriors around `prior` [knots], made non-decreasing: more confident drafts are never worth less. */
-function curve({ judged, accepted }: AcceptanceCounts, prior: readonly number[]): number[] {
-  // After n nodes `judged` is (1 - FADE ** n) / (1 - FADE), which tells how much of the prior is left.
-  const priors = judged.map((count) => PRIOR * Math.max(0, 1 - (1 - FADE) * count))
-  const weights = judged.map((count, i) => count + (priors[i] as number))
-  const means = weights.map((all, i) => ((priors[i] as number) * (prior[i] as number) + (accepted[i] as number)) / all)
-  // Knots that no draft ever touched must not hold up those that were seen: they hardly count here.
-  return isotonic(
-    means,
-    judged.map((count) => count + 0.05),
-  )
+function nothingSeen(): PolicyMemory['acceptance'][number] {
+  return { first: emptyCounts(KNOTS.length), deeper: emptyCounts(KNOTS.length) }
 }

@@ -18,9 +18,13 @@ const counts = z
     'expected at most as many accepted nodes as judged ones',
   )
 
+const countsByDepth = z.looseObject({ first: counts, deeper: counts })
+const numbers = z.array(z.number())
+const fitSums = z.object({ products: numbers, moments: numbers })
+
 /** Loose where policies may have added something of their own. */
 const memory = z.looseObject({
-  acceptance: z.array(z.looseObject({ first: counts, deeper: counts })),
+  acceptance: z.array(countsByDepth),
   draftMs: z.number().min(0).nullable(),
   levelMs: z.number().min(0).nullable(),
   roundsSincePlain: whole,
@@ -31,6 +35,25 @@ const memory = z.looseObject({
       sinceFit: whole,
       edges: z.array(z.number().min(0)).max(7),
       basis: z.string(),
+    })
+    .nullable(),
+  cost: z
+    .looseObject({
+      acceptance: z.array(z.looseObject({ all: countsByDepth, bins: z.array(countsByDepth) })),
+      outlook: z.object({ weights: numbers, chances: z.array(numbers) }),
+      draftTimes: fitSums,
+      hostTimes: fitSums,
+      byLevels: z.boolean().nullable(),
+      trials: z.object({
+        gain: z.number(),
+        drafted: whole,
+        interval: whole,
+        wait: whole,
+        debt: z.number(),
+        startMs: z.number().nullable(),
+        answers: z.number(),
+        answerTokens: z.number(),
+      }),
     })
     .nullable(),
 })

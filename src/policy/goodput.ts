@@ -21,6 +21,7 @@ import { DraftGate } from './draft-gate.ts'
 import { meanTime } from './memory.ts'
 import { NO_DRAFT } from './off.ts'
 import { roundPrices, type RoundPrices } from './prices.ts'
+import { AskedNodes, PlainTimer } from './rhythm.ts'
 import type {
   Budget,
   BudgetPolicy,
@@ -61,22 +62,8 @@ export const goodput = {
 
 // ---------------------------------------------------------------------------------------------------------------
 
-/**
- * A plain pass is timed at least every so many rounds, times the mean of tokens per round: the price list cannot tell by
- * wide passes alone whether the machine is slow or rows are dear. Costs less than one per cent.
- */
-const PLAIN_EVERY = 32
 /** What was drafted is also judged, learned from and written down: half of drafting's time again, which nobody else counts. */
 const AFTERWORK = 1.5
-/** Rounds that the mean of tokens per round remembers. */
-const MEMORY = 50
-/**
- * Nodes asked of the drafter: growing a tree costs time by its nodes, and most are not worth a row. At least so many; twice as
- * many as long as most of them are chosen; else fewer by this factor, but room for twice the last choice.
- */
-const LEAST_ASKED = 8
-const MOSTLY = 0.75
-const FEWER = 0.9
 
 /** What is known of the round in work. */
 interface Round {
@@ -112,26 +99,28 @@ class Goodput implements BudgetPolicy {
   readonly #memory: PolicyMemory
   readonly #acceptance: Acceptance
   readonly #gate: DraftGate
+  readonly #timer: PlainTimer
+  readonly #asked: AskedNodes
   #walks: readonly Walk[] = []
   #round: Round | undefined
   #draftedRounds = 0
-  #asked = 2 * LEAST_ASKED
-  #tokensPerRound = 1
 
   constructor(options: GoodputOptions, memory: PolicyMemory) {
     this.#options = options
     this.#memory = memory
     this.#acceptance = new Acceptance(memory.acceptance, memory.lasting)
     this.#gate = new DraftGate(options.explore)
+    this.#timer = new PlainTimer(memory)
+    this.#asked = new AskedNodes(options.maxNodes)
   }
 
   plan(context: RoundContext): Budget {
     const { depth, width, maxNodes } = this.#options
     const prices = roundPrices(context)
     const limit = Math.min(maxNodes, context.room)
-    const nodes = prices.candidates(limit).find((count) => count >= this.#asked) ?? limit
+    const nodes = prices.candidates(limit).find((count) => count >= this.#asked.count) ?? limit
     const most = { depth: Math.min(depth, context.room), width, nodes }
-    const drafted = most.nodes > 0 && !this.#mustTimePlain() && this.#gate.open()
+    const drafted = most.nodes > 0 && !this.#timer.due && this.#gate.open()
     this.#round = { prices, drafted, tree: undefined, levels: undefined, choice: PLAIN }
     this.#acceptance.refresh()
     return drafted ? most : NO_DRAFT
@@ -160,17 +149,16 @@ class Goodput implements BudgetPolicy {
     const emitted = emittedTokens(outcome)
     this.#learnAcceptance(round.tree ?? outcome.tree, emitted)
     if (round.drafted) {
-      this.#askNextTime(round.choice.nodes)
+      this.#asked.observe(round.choice.nodes)
       this.#learnDraftPrice(round, outcome, emitted.length)
     }
-    this.#memory.roundsSincePlain = outcome.tree.size === 1 ? 0 : this.#memory.roundsSincePlain + 1
-    this.#tokensPerRound += (emitted.length - this.#tokensPerRound) / MEMORY
+    this.#timer.observe(outcome.tree.size, emitted.length)
   }
 
   explain(): Explanation | undefined {
     if (this.#round === undefined) return undefined
     const { prices, drafted, levels, choice } = this.#round
-    if (!drafted) return { nodes: 0, reason: this.#mustTimePlain() ? 'a plain pass is timed' : 'drafts do not pay' }
+    if (!drafted) return { nodes: 0, reason: this.#timer.due ? 'a plain pass is timed' : 'drafts do not pay' }
     return {
       nodes: choice.nodes,
       levels: levels ?? 0,
@@ -183,10 +171,6 @@ class Goodput implements BudgetPolicy {
   }
 
   // --- decisions ---
-
-  #mustTimePlain(): boolean {
-    return this.#memory.roundsSincePlain >= PLAIN_EVERY * this.#tokensPerRound
-  }
 
   /** What drafting so far has cost, in plain passes: the measured mean of whole drafts, or of the levels grown. */
   #draftPrice({ prices, levels }: Round): number {
@@ -226,12 +210,6 @@ class Goodput implements BudgetPolicy {
       gain += Math.max(0, ((probs[node] as number) - covered) * child - rowPrice)
     }
     return gain > (rate * (this.#memory.levelMs ?? 0)) / prices.plainMs
-  }
-
-  #askNextTime(chosen: number): void {
-    const asked = this.#asked
-    const next = chosen >= MOSTLY * asked ? 2 * asked : Math.max(2 * chosen, Math.floor(FEWER * asked))
-    this.#asked = Math.min(this.#options.maxNodes, Math.max(LEAST_ASKED, next))
   }
 
   // --- learning ---

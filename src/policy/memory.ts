@@ -3,7 +3,7 @@ import type { PolicyMemory } from './types.ts'
 
 /** A memory that knows nothing yet. */
 export function createPolicyMemory(): PolicyMemory {
-  return { acceptance: [], draftMs: null, levelMs: null, roundsSincePlain: 0, bins: null }
+  return { acceptance: [], draftMs: null, levelMs: null, roundsSincePlain: 0, bins: null, cost: null }
 }
 
 /** Share of the newest value in a running mean of times: about ten rounds. */

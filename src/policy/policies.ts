@@ -4,14 +4,25 @@ import { UsageError } from '../util/errors.ts'
 import { eagle } from './eagle.ts'
 import { fixed } from './fixed.ts'
 import { goodput } from './goodput.ts'
+import { heterospecCost } from './heterospec-cost/policy.ts'
 import { heterospec } from './heterospec/policy.ts'
 import { createPolicyMemory } from './memory.ts'
 import { off } from './off.ts'
 import type { BudgetPolicy, PolicyMemory, PolicyModule } from './types.ts'
 
-export const policies = { off, fixed, eagle, heterospec, goodput } satisfies Record<string, PolicyModule>
+export const policies = {
+  off,
+  fixed,
+  eagle,
+  heterospec,
+  'heterospec-cost': heterospecCost,
+  goodput,
+} satisfies Record<string, PolicyModule>
 
 export type PolicyName = keyof typeof policies
+
+/** The budget of `auto`, and of drafters that were chosen without one. */
+export const DEFAULT_POLICY = 'goodput' satisfies PolicyName
 
 /** The options of every policy; `policy` names it. */
 export const budgetOptions = z.discriminatedUnion('policy', [
@@ -19,6 +30,7 @@ export const budgetOptions = z.discriminatedUnion('policy', [
   fixed.options,
   eagle.options,
   heterospec.options,
+  heterospecCost.options,
   goodput.options,
 ])
 

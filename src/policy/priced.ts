@@ -59,9 +59,9 @@ class PricedPolicy implements BudgetPolicy {
   }
 
   observe(outcome: RoundOutcome): void {
-    const { tree, context } = outcome
+    const { tree, accepted, next, context } = outcome
     this.#policy.observe({
-      ...outcome,
+      ...{ tree, accepted, next, context },
       verifyMs: this.#cost.targetMs(tree.size, context),
       draftMs: this.#drafted ? this.#draftMs() : 0,
     })

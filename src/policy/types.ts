@@ -10,6 +10,16 @@ export interface Budget {
   readonly width: number
   /** Draft nodes to verify, root excluded; 0 is plain decoding. */
   readonly nodes: number
+  /**
+   * Of the last level's frontier, the nodes to expand next, in its order; all when left out. A narrower pass is a cheaper
+   * one. Only in answer to a level.
+   */
+  readonly expand?: readonly NodeId[]
+  /**
+   * The nodes to verify, of the level's tree, parents included, the root not among them; when left out, the `nodes` with
+   * the best paths by the drafter's own estimate. Only in answer to a level.
+   */
+  readonly keep?: readonly NodeId[]
 }
 
 /** Prices on this machine, measured. Milliseconds. */
@@ -98,13 +108,54 @@ export interface BinMemory {
   basis: string
 }
 
+/** How often children of the root, and deeper nodes, came true. */
+export interface CountsByDepth {
+  readonly first: AcceptanceCounts
+  readonly deeper: AcceptanceCounts
+}
+
+/** What `heterospec-cost` has learned about a drafter. */
+export interface CostMemory {
+  /** Per source of the drafter: all drafts, and those of each entropy bin. */
+  readonly acceptance: { readonly all: CountsByDepth; readonly bins: CountsByDepth[] }[]
+  /** Per kind of node: the chances of the children that it turned out to have, best first. Means, and their weights. */
+  readonly outlook: { readonly weights: number[]; readonly chances: number[][] }
+  /** Sums of a fading least-squares fit of draft times; see `heterospec-cost/draft-price.ts`. */
+  readonly draftTimes: { readonly products: number[]; readonly moments: number[] }
+  /** The same of the work around a pass. */
+  readonly hostTimes: { readonly products: number[]; readonly moments: number[] }
+  /** Does the drafter grow its trees level by level? Null until a round was drafted. */
+  byLevels: boolean | null
+  /** Whether drafting pays; see `heterospec-cost/trials.ts`. */
+  readonly trials: TrialMemory
+}
+
+/** Whether a drafter is worth its time, as sessions found out one after another. */
+export interface TrialMemory {
+  /** Typical net gain of a drafted round, in tokens. */
+  gain: number
+  /** Drafted rounds in it; what is known counts for little before some came together. */
+  drafted: number
+  /** Rounds from one trial to the next; 1 while drafting pays. */
+  interval: number
+  /** Rounds until the next trial. */
+  wait: number
+  /** Rounds' worth of time that trials have taken beyond their share. */
+  debt: number
+  /** Milliseconds that the first draft of a session takes longer, per token of its prompt; null until known. */
+  startMs: number | null
+  /** Answers, and tokens in them; older ones count less. */
+  answers: number
+  answerTokens: number
+}
+
 /**
  * What policies have learned about one drafter on one target: plain data that sessions share, so that a new session
  * starts warm. It survives `JSON.stringify`. Never share it between different drafters.
  */
 export interface PolicyMemory {
   /** Per source of the drafter: children of the root, and deeper nodes. */
-  readonly acceptance: { readonly first: AcceptanceCounts; readonly deeper: AcceptanceCounts }[]
+  readonly acceptance: CountsByDepth[]
   /** Typical milliseconds of one round's drafting, and of one level of it; null until known. */
   draftMs: number | null
   levelMs: number | null
@@ -112,6 +163,8 @@ export interface PolicyMemory {
   roundsSincePlain: number
   /** Entropy bins; null until `heterospec` has used the memory. */
   bins: BinMemory | null
+  /** Null until `heterospec-cost` has used the memory. */
+  cost: CostMemory | null
   /** Nothing that was learned fades: for calibration, whose rounds all count alike. Otherwise left out. */
   readonly lasting?: boolean | undefined
 }

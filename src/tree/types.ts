@@ -78,4 +78,6 @@ export interface RoundOutcome {
   readonly context: number
   readonly draftMs: number
   readonly verifyMs: number
+  /** From the scores until the drafter has learned from them; undefined where nobody timed it. */
+  readonly hostMs?: number
 }

@@ -13,6 +13,8 @@ const variants: readonly BudgetOptions[] = [
   { policy: 'heterospec', depth: 1, totalTokens: 9, edges: [0.8], gammas: [0, 0.5, 1] },
   { policy: 'heterospec', topK: 1, depth: 2, totalTokens: 1 },
   { policy: 'heterospec', topK: 2, depth: 1, loss: 'paper', ded: false },
+  { policy: 'heterospec-cost', maxNodes: 1, depth: 1, width: 1 },
+  { policy: 'heterospec-cost', margin: 0, explore: 1 },
 ]
 
 for (const options of variants) testPolicy(JSON.stringify(options), (memory) => createPolicy(options, memory))

@@ -35,7 +35,14 @@ export interface World {
   /** What the policy is told. */
   readonly cost: CostModel
   /** Milliseconds of a draft in one go, or of each level of a draft by levels. */
-  readonly draft: { readonly by: 'tree' | 'level'; readonly ms: number }
+  readonly draft: {
+    readonly by: 'tree' | 'level'
+    readonly ms: number
+    /** Of each node that a level expands, besides. */
+    readonly nodeMs?: number
+    /** What the drafter must read before its first draft. */
+    readonly startMs?: number
+  }
   /** Spread of the logarithm of times; 0 for exact ones. */
   readonly noise?: number
   /** Tokens in the cache at the start. */
@@ -67,14 +74,20 @@ export function simulate(world: World, policy: BudgetPolicy): Simulation {
 const RANKS = 8
 
 function virtual(world: World): VirtualWorld {
+  let unread = world.draft.startMs ?? 0
   return {
     tokens: world.tokens,
     cost: world.cost,
     tokenAt: (position) => textAt(world, position),
     contextAt: (position) => (world.context ?? 0) + position,
     roomAt: (position) => world.tokens - position - 1,
-    draft: (position, plan, revise) =>
-      world.draft.by === 'tree' ? draftTree(world, revise, position, plan) : draftLevels(world, revise, position, plan),
+    draft(position, plan, revise) {
+      const grow = world.draft.by === 'tree' ? draftTree : draftLevels
+      const { tree, draftMs } = grow(world, revise, position, plan)
+      const startMs = unread
+      unread = 0
+      return { tree, draftMs: draftMs + startMs }
+    },
     verifyMs: (rows, context, round) => world.targetMs(rows, context) * noiseAt(world, round),
   }
 }
@@ -100,7 +113,10 @@ function draftLevels(world: World, revise: Revise, position: number, plan: Budge
   let frontier: readonly NodeId[] = [0]
   const told = new Map<NodeId, Float32Array>()
   const topProbs = (node: NodeId): Float32Array => told.get(node) ?? noProbs()
+  let expanded = 0
   for (let depth = 1; depth <= budget.depth && budget.nodes > 0; depth++) {
+    frontier = budget.expand ?? frontier
+    expanded += frontier.length
     const first = tree.size
     for (const parent of frontier) {
       told.set(parent, Float32Array.from(situationAt(world, position + depth - 1).beliefs))
@@ -113,7 +129,7 @@ function draftLevels(world: World, revise: Revise, position: number, plan: Budge
   }
   const depth = Math.max(...tree.depths)
   revise({ tree, depth, frontier: [], topProbs: noProbs }, budget)
-  return { tree, draftMs: depth * world.draft.ms }
+  return { tree, draftMs: depth * world.draft.ms + expanded * (world.draft.nodeMs ?? 0) }
 }
 
 const noProbs = (): Float32Array => new Float32Array(0)

@@ -4,7 +4,8 @@
  * nothing here, so that a policy that goes by prices drafts as much as it may.
  */
 import { defined } from '../../util/assert.ts'
-import { createTree, pruneTree, type TokenTree } from '../../tree/index.ts'
+import { lastWord, pruneToBudget } from '../../draft/index.ts'
+import { createTree, type TokenTree } from '../../tree/index.ts'
 import {
   createPolicy,
   type BudgetOptions,
@@ -15,7 +16,7 @@ import {
 } from '../../policy/index.ts'
 import type { VirtualMachine } from '../simulate/machine.ts'
 import { recordedWorld } from '../simulate/recorded-world.ts'
-import { withinDepth, type VirtualWorld } from '../simulate/rounds.ts'
+import type { VirtualWorld } from '../simulate/rounds.ts'
 import type { RecordedAnswer } from '../simulate/types.ts'
 
 const freeCost: CostModel = { targetMs: () => 1, cheapRows: [1, 256], observe: () => undefined }
@@ -61,6 +62,10 @@ export function draftAt(
   const plan = policy.plan({ round: position, room, context: world.contextAt(position), batch: 1, cost })
   if (plan.nodes === 0) return undefined
   let budget = plan
-  const { tree } = world.draft(position, plan, (level, before) => (budget = policy.revise(level, before)))
-  return pruneTree(withinDepth(tree, budget.depth), budget.nodes).tree
+  const { tree } = world.draft(position, plan, (level, before) => {
+    const answer = policy.revise(level, before)
+    budget = lastWord(plan, level, answer)
+    return answer
+  })
+  return pruneToBudget(tree, budget).tree
 }

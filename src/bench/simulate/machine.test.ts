@@ -79,7 +79,9 @@ describe('a measured machine', () => {
     const other = measuredMachine('here', { ...prices, draft }, 'model')
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 12 }), (width, levels) => {
-        expect(other.draftMs({ nodes: 8, depth: 16, width }, levels)).toBeCloseTo(0.5 + levels * width)
+        expect(other.draftMs({ nodes: 8, depth: 16, width }, Array<number>(levels).fill(width))).toBeCloseTo(
+          0.5 + levels * width,
+        )
       }),
     )
   })

@@ -11,8 +11,8 @@ export interface VirtualMachine {
   /** In words. */
   readonly name: string
   readonly cost: CostModel
-  /** One draft under a budget; `levels` for trees that grew level by level. */
-  draftMs(budget: Budget, levels?: number): number
+  /** One draft under a budget; `widths` are the nodes that each level expanded, for trees that grew level by level. */
+  draftMs(budget: Budget, widths?: readonly number[]): number
   /** Work around a round that verifies `nodes` nodes. */
   hostMs(nodes: number): number
 }
@@ -43,8 +43,8 @@ export function typicalDraftPrice({ draft }: PriceList, drafter: string, limits:
   const own = draft.filter((cost) => cost.drafter === drafter)
   const byLevels = own.some(({ levelMs }) => levelMs !== null)
   return {
-    roundMs: byLevels ? levelDraft(own, limits, limits.depth) : wholeDraft(own, limits),
-    levelMs: byLevels ? levelDraft(own, limits, 1) - levelDraft(own, limits, 0) : null,
+    roundMs: byLevels ? levelDraft(own, levelsOf(limits, limits.depth)) : wholeDraft(own, limits),
+    levelMs: byLevels ? levelDraft(own, levelsOf(limits, 2)) - levelDraft(own, levelsOf(limits, 1)) : null,
   }
 }
 
@@ -100,7 +100,7 @@ function fixedPrices(list: CostModel): CostModel {
 function aroundPasses({ draft, host }: PriceList, drafter: string): Pick<VirtualMachine, 'draftMs' | 'hostMs'> {
   const own = draft.filter((cost) => cost.drafter === drafter)
   return {
-    draftMs: (budget, levels) => (levels === undefined ? wholeDraft(own, budget) : levelDraft(own, budget, levels)),
+    draftMs: (budget, widths) => (widths === undefined ? wholeDraft(own, budget) : levelDraft(own, widths)),
     hostMs: (nodes) => hostMs(host, nodes),
   }
 }
@@ -111,18 +111,20 @@ function wholeDraft(costs: readonly DraftCost[], { nodes }: Budget): number {
   return along(points, nodes)
 }
 
-/** A draft by levels: its beginning, and each level at its width. */
-function levelDraft(costs: readonly DraftCost[], { width }: Budget, levels: number): number {
+/** So many levels at a budget's full width. */
+function levelsOf({ width }: Budget, levels: number): number[] {
+  return Array<number>(levels).fill(width)
+}
+
+/** A draft by levels: its beginning, and each level by the nodes that it expanded. */
+function levelDraft(costs: readonly DraftCost[], widths: readonly number[]): number {
   const byWidth = [...costs].sort((a, b) => a.width - b.width)
-  const level = along(
-    byWidth.map((cost) => ({ x: cost.width, y: cost.levelMs ?? 0 })),
-    width,
-  )
-  const start = along(
-    byWidth.map((cost) => ({ x: cost.width, y: Math.max(0, cost.ms - cost.depth * (cost.levelMs ?? 0)) })),
-    width,
-  )
-  return start + levels * level
+  const levels = byWidth.map((cost) => ({ x: cost.width, y: cost.levelMs ?? 0 }))
+  const starts = byWidth.map((cost) => ({ x: cost.width, y: Math.max(0, cost.ms - cost.depth * (cost.levelMs ?? 0)) }))
+  const widest = Math.max(0, ...widths)
+  // The first level expands the root alone; beginnings were measured as if it were as wide as the others.
+  const priced = widths.map((width, level) => (level === 0 ? widest : width))
+  return priced.reduce((sum, width) => sum + along(levels, width), along(starts, widest))
 }
 
 interface Point {

@@ -29,6 +29,7 @@ export function recordedWorld(answer: RecordedAnswer, machine: VirtualMachine, b
       return { tree: draft.tree, draftMs: batch * draft.draftMs }
     },
     verifyMs: (rows, context) => machine.cost.targetMs(batch * rows, context),
+    hostMs: (nodes) => batch * machine.hostMs(nodes),
   }
 }
 
@@ -71,15 +72,18 @@ function revealLevels(
   // Levels that were not recorded are the drafter's own limit.
   let budget = { ...plan, depth: Math.min(plan.depth, levels.at(-1)?.depth ?? 0) }
   let level: LevelReport = { tree: shown.tree, depth: 0, frontier: [0], topProbs: () => noProbs }
+  const widths: number[] = []
   const begun = levels[0]?.depth === 0 ? levels[0] : undefined
   if (begun !== undefined && shown.begin(begun.nodes ?? 1, plan)) budget = revise(level, budget)
   for (const recorded of begun === undefined ? levels : levels.slice(1)) {
     if (level.depth >= budget.depth || budget.nodes <= 0 || level.frontier.length === 0) break
-    level = shown.expand(level, recorded, budget.width)
+    const frontier = budget.expand ?? level.frontier
+    widths.push(frontier.length)
+    level = shown.expand({ ...level, frontier }, recorded, budget.width)
     budget = revise(level, budget)
   }
   if (shown.tree.size > 1 && level.frontier.length > 0) revise({ ...level, frontier: [] }, budget)
-  return { tree: shown.tree, draftMs: machine.draftMs(plan, level.depth) }
+  return { tree: shown.tree, draftMs: machine.draftMs(plan, widths) }
 }
 
 /** What a budget has seen so far of a recorded tree. */

@@ -3,8 +3,9 @@
  * prices, and a real budget policy between them. The same rounds as the engine's (`engine/round.ts`) without models, so
  * that a policy can be judged on machines that are not here, to a fraction of a per cent.
  */
+import { lastWord, pruneToBudget } from '../../draft/index.ts'
 import type { Budget, BudgetPolicy, CostModel, Explanation, LevelReport } from '../../policy/index.ts'
-import { pruneTree, createTree, type NodeId, type TokenId, type TokenTree } from '../../tree/index.ts'
+import { createTree, type NodeId, type TokenId, type TokenTree } from '../../tree/index.ts'
 
 /** Everything around a policy. Positions count the tokens emitted so far; the root is the token before. */
 export interface VirtualWorld {
@@ -24,6 +25,8 @@ export interface VirtualWorld {
   draft(position: number, plan: Budget, revise: Revise): Draft
   /** Milliseconds of the pass of round number `round` over `rows` rows of each sequence. */
   verifyMs(rows: number, context: number, round: number): number
+  /** Milliseconds of the work around a pass that verifies `nodes` nodes, as far as policies are told; 0 if left out. */
+  hostMs?(nodes: number): number
 }
 
 export type Revise = (level: LevelReport, budget: Budget) => Budget
@@ -38,7 +41,7 @@ export interface VirtualRound {
   readonly plan: Budget
   /** Revisions in order, each with the tree that the policy saw. */
   readonly revisions: readonly { readonly level: LevelReport; readonly budget: Budget }[]
-  /** The policy's reasons, as in a trace. */
+  /** What the policy said of its choice. */
   readonly why: Explanation | undefined
   readonly scored: TokenTree
   readonly accepted: readonly NodeId[]
@@ -73,25 +76,16 @@ function decodeVirtually(world: VirtualWorld, policy: BudgetPolicy, position: nu
     return budget
   }
   const { tree, draftMs } = plan.nodes > 0 ? world.draft(position, plan, revise) : { tree: createTree(0), draftMs: 0 }
-  const { level, budget } = revisions.at(-1) ?? { level: undefined, budget: plan }
-  // As in the drafters: stopping leaves nodes in that lie deeper than the growth has come.
-  const stopped = level !== undefined && budget.depth >= level.depth
-  const depth = stopped ? Math.max(plan.depth, budget.depth) : budget.depth
-  const scored = pruneTree(withinDepth(tree, depth), budget.nodes).tree
-  const why = policy.explain?.()
+  const last = revisions.at(-1)
+  const scored = pruneToBudget(tree, last ? lastWord(plan, last.level, last.budget) : plan).tree
   const accepted = walk(world, scored, position)
   const next = world.tokenAt(position + accepted.length)
   const verifyMs = world.verifyMs(scored.size, context, round)
   cost.observe(batch * scored.size, context, verifyMs)
-  policy.observe({ tree: scored, accepted, next, context, draftMs, verifyMs })
+  const why = policy.explain?.()
+  const hostMs = world.hostMs?.(scored.size - 1)
+  policy.observe({ tree: scored, accepted, next, context, draftMs, verifyMs, ...(hostMs !== undefined && { hostMs }) })
   return { plan, revisions, why, scored, accepted, next, room, context, draftMs, verifyMs }
-}
-
-/** The nodes of `tree` down to `depth`. */
-export function withinDepth(tree: TokenTree, depth: number): TokenTree {
-  const shallow: NodeId[] = []
-  for (let node = 0; node < tree.size; node++) if ((tree.depths[node] as number) <= depth) shallow.push(node)
-  return shallow.length === tree.size ? tree : tree.keep(shallow)
 }
 
 /** Follows the text down the tree; the last token of the text is always the target's own. */

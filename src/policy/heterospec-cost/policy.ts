@@ -1,0 +1,173 @@
+/**
+ * The completed method: every round, the levels, the width and the nodes that promise the most tokens per millisecond on this
+ * machine. HeteroSpec (arXiv 2505.13254) reads from the draft's own entropy how far to draft and how much to verify, by
+ * constants that suppose a machine on which rows are free; here the same signal calibrates what drafts are worth, and
+ * measured prices decide. Plain decoding, chains and wide trees are members of one family. docs/methods/heterospec-cost.md.
+ *
+ * Lossless: it decides by the draft, by prices and by past rounds, never by the target's scores of the round.
+ */
+import * as z from 'zod'
+import { assert } from '../../util/assert.ts'
+import { emittedTokens, type NodeId, type RoundOutcome, type TokenTree } from '../../tree/index.ts'
+import { NO_DRAFT } from '../off.ts'
+import { roundPrices } from '../prices.ts'
+import { AskedNodes, PlainTimer } from '../rhythm.ts'
+import type {
+  Budget,
+  BudgetPolicy,
+  CostMemory,
+  Explanation,
+  LevelReport,
+  PolicyMemory,
+  PolicyModule,
+  RoundContext,
+} from '../types.ts'
+import { CalibratedAcceptance } from './acceptance.ts'
+import { PassPrices } from './choice.ts'
+import { explainRound } from './explain.ts'
+import { costMemory } from './memory.ts'
+import { Outlook } from './outlook.ts'
+import { DraftedRound, type Knowledge } from './round.ts'
+import { RoundTimes } from './times.ts'
+import { Trials } from './trials.ts'
+
+const heterospecCostOptions = z.strictObject({
+  policy: z.literal('heterospec-cost'),
+  maxNodes: z.int().min(1).max(255).default(63).describe('Most draft tokens verified per round.'),
+  depth: z.int().min(1).max(64).default(16).describe('Most levels of the draft tree.'),
+  width: z.int().min(1).max(64).default(10).describe('Most nodes expanded per level, and children kept of each.'),
+  margin: z.number().min(0).max(1).default(0.06).describe('Advantage over plain decoding that a draft must promise.'),
+  explore: z
+    .number()
+    .min(0.001)
+    .max(1)
+    .default(0.01)
+    .describe('Share of the time that may go into drafts that do not pay, reading the prompt for them included.'),
+})
+
+type HeterospecCostOptions = z.infer<typeof heterospecCostOptions>
+
+export const heterospecCost = {
+  summary:
+    'Levels, width and nodes with the best expected tokens per millisecond, from entropy, calibrated acceptance and measured prices.',
+  paper: {
+    title: 'HeteroSpec: Leveraging Contextual Heterogeneity for Efficient Speculative Decoding',
+    arxiv: '2505.13254',
+    parts:
+      'depth and width by the draft’s entropy; constants and bins are replaced by calibrated chances and measured prices',
+  },
+  options: heterospecCostOptions,
+  create: (options, memory): BudgetPolicy => new HeterospecCost(options, memory),
+} satisfies PolicyModule<typeof heterospecCostOptions>
+
+// ---------------------------------------------------------------------------------------------------------------
+
+/** A tree that still foretells the text: the text has reached `node`. */
+interface Walk {
+  readonly tree: TokenTree
+  readonly bins: readonly number[]
+  readonly node: NodeId
+}
+
+class HeterospecCost implements BudgetPolicy {
+  readonly name = 'heterospec-cost'
+  readonly #options: HeterospecCostOptions
+  readonly #memory: CostMemory
+  readonly #known: Knowledge
+  readonly #times: RoundTimes
+  readonly #trials: Trials
+  readonly #timer: PlainTimer
+  readonly #asked: AskedNodes
+  #walks: readonly Walk[] = []
+  /** Undefined in rounds that are not drafted. */
+  #round: DraftedRound | undefined
+  #plainMs = 1
+
+  constructor(options: HeterospecCostOptions, memory: PolicyMemory) {
+    this.#options = options
+    this.#memory = costMemory(memory)
+    this.#known = {
+      acceptance: new CalibratedAcceptance(this.#memory.acceptance),
+      outlook: new Outlook(this.#memory.outlook),
+    }
+    this.#times = new RoundTimes(this.#memory)
+    this.#trials = new Trials(this.#memory.trials, options.explore)
+    this.#timer = new PlainTimer(memory)
+    this.#asked = new AskedNodes(options.maxNodes)
+  }
+
+  plan(context: RoundContext): Budget {
+    const { depth, width, maxNodes } = this.#options
+    this.#times.refresh()
+    const prices = roundPrices(context)
+    this.#plainMs = prices.plainMs
+    this.#round = undefined
+    const limit = Math.min(maxNodes, context.room)
+    if (limit === 0 || this.#timer.due) return NO_DRAFT
+    const price = this.#times.readingMs(context.context) / prices.plainMs
+    if (!this.#trials.open({ price, room: context.room })) return NO_DRAFT
+    // Growing by levels, a drafter drafts no more than is bought; in one piece, all that is asked for.
+    const nodes = this.#memory.byLevels === true ? limit : this.#askedOf(prices.candidates(limit), limit)
+    this.#known.acceptance.refresh()
+    this.#round = new DraftedRound(this.#known, new PassPrices(prices, this.#times.nodeMs, nodes), width)
+    return { depth: Math.min(depth, context.room), width, nodes }
+  }
+
+  revise(level: LevelReport, budget: Budget): Budget {
+    const round = this.#round
+    assert(round !== undefined, 'a budget is revised before it was planned')
+    const { depth, width } = budget
+    round.see(level)
+    const spentMs = this.#times.draftMs(round)
+    if (level.frontier.length > 0 && level.depth < depth) {
+      const expand = round.widen(level, spentMs, { ...this.#times.level, left: depth - level.depth })
+      if (expand.length > 0) return { depth, width, nodes: budget.nodes, expand }
+    }
+    const { nodes } = round.choose(spentMs, this.#options.margin)
+    return { depth: Math.min(depth, level.depth), width, nodes, keep: round.ranked.first(nodes) }
+  }
+
+  observe(outcome: RoundOutcome): void {
+    const round = this.#round
+    this.#round = undefined
+    const emitted = emittedTokens(outcome)
+    const tree = round?.tree
+    if (round !== undefined && tree !== undefined) this.#walks = [...this.#walks, { tree, bins: round.bins, node: 0 }]
+    this.#walks = this.#walks
+      .map(({ tree: drafted, bins, node }) => ({
+        tree: drafted,
+        bins,
+        node: this.#known.acceptance.learn(drafted, node, emitted, bins),
+      }))
+      .filter(({ tree: drafted, node }) => node > 0 && drafted.children(node).length > 0)
+    if (round !== undefined) this.#judge(round, outcome, emitted.length)
+    this.#times.learnHost(outcome)
+    if (round === undefined) this.#times.count(emitted.length)
+    this.#trials.count(emitted.length)
+    this.#timer.observe(outcome.tree.size, emitted.length)
+  }
+
+  explain(): Explanation | undefined {
+    if (this.#round !== undefined) return explainRound(this.#round, this.#times.draftMs(this.#round))
+    const reason = this.#timer.due ? 'a plain pass is timed' : this.#trials.reason
+    return reason === undefined ? undefined : { nodes: 0, tokens: 1, reason }
+  }
+
+  #askedOf(stairs: readonly number[], limit: number): number {
+    return stairs.find((count) => count >= this.#asked.count) ?? limit
+  }
+
+  /** Did drafting pay? What was promised varies less, what came true cannot be wrong: prices may be, on a busy machine. */
+  #judge(round: DraftedRound, outcome: RoundOutcome, emitted: number): void {
+    this.#memory.byLevels = round.grows
+    this.#asked.observe(round.choice.nodes)
+    const readingMs = this.#times.learnDraft(round, outcome)
+    const plainMs = this.#plainMs
+    const { tokens, ms } = round.choice
+    const draftMs = Math.min(outcome.draftMs - readingMs, 2 * this.#times.draftMs(round))
+    const promised = tokens - (ms + draftMs) / plainMs
+    const hostMs = this.#times.nodeMs * (outcome.tree.size - 1)
+    const real = emitted - (Math.min(outcome.verifyMs + hostMs, 2 * ms) + draftMs) / plainMs
+    this.#trials.report((promised + real) / 2, draftMs / plainMs, readingMs / plainMs)
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * What the rest of a round takes besides the target's pass, learned from rounds: drafting by its levels and by the nodes that
+ * they expand, reading text that the drafter has not read yet, and the host's work per verified node. Milliseconds.
+ */
+import type { RoundOutcome } from '../../tree/index.ts'
+import type { CostMemory } from '../types.ts'
+import { meanTime } from '../memory.ts'
+import { FadingFit } from './fading-fit.ts'
+import type { LevelPrice } from './growth.ts'
+import type { DraftedRound } from './round.ts'
+
+/** Tokens that a drafter reads along with its first level; what is more is read before. */
+const ALONG = 8
+
+export class RoundTimes {
+  readonly #memory: CostMemory
+  /** By levels, by nodes expanded (or grown, in one piece), and once a draft. */
+  readonly #draft: FadingFit
+  /** Once a pass, and by verified nodes. */
+  readonly #host: FadingFit
+  /** Tokens that were emitted since the drafter last read; undefined: it has read nothing of this text. */
+  #unread: number | undefined
+  #context = 0
+
+  constructor(memory: CostMemory) {
+    this.#memory = memory
+    this.#draft = new FadingFit(memory.draftTimes, 3)
+    this.#host = new FadingFit(memory.hostTimes, 2)
+  }
+
+  /** Starts a round: what other requests learned meanwhile counts. */
+  refresh(): void {
+    this.#draft.refresh()
+    this.#host.refresh()
+  }
+
+  /** What one more level costs. */
+  get level(): Omit<LevelPrice, 'left'> {
+    const [passMs = 0, nodeMs = 0] = this.#draft.prices
+    return { passMs, nodeMs }
+  }
+
+  /** Work around a pass per verified node. */
+  get nodeMs(): number {
+    return this.#host.prices[1] as number
+  }
+
+  /** What the round's draft so far should have taken. */
+  draftMs(round: DraftedRound): number {
+    return this.#draft.expect(partsOf(round))
+  }
+
+  /** What the drafter would have to read before it can draft at a length of `context` tokens. */
+  readingMs(context: number): number {
+    this.#context = context
+    return (this.#memory.trials.startMs ?? 0) * this.#lag
+  }
+
+  /** Learns from a drafted round's time; returns how much of it went into reading. */
+  learnDraft(round: DraftedRound, { draftMs }: RoundOutcome): number {
+    const { trials } = this.#memory
+    const lag = this.#lag
+    this.#unread = 0
+    if (lag === 0) {
+      this.#draft.observe(partsOf(round), draftMs)
+      return 0
+    }
+    // Before any other round the whole is taken for reading, most of which it is.
+    const readingMs = Math.max(0, draftMs - this.draftMs(round))
+    trials.startMs = meanTime(trials.startMs, readingMs / lag)
+    return readingMs
+  }
+
+  learnHost({ tree, hostMs }: RoundOutcome): void {
+    if (hostMs !== undefined) this.#host.observe([1, tree.size - 1], hostMs)
+  }
+
+  /** A round that was not drafted emitted so many tokens; of a drafted one the drafter has read nearly all. */
+  count(emitted: number): void {
+    if (this.#unread !== undefined) this.#unread += emitted
+  }
+
+  /** Tokens to be read before the draft begins. */
+  get #lag(): number {
+    const unread = this.#unread ?? this.#context
+    return unread > ALONG ? unread : 0
+  }
+}
+
+function partsOf({ grows, levels, expanded, tree }: DraftedRound): number[] {
+  return grows ? [levels, expanded, 1] : [0, (tree?.size ?? 1) - 1, 1]
+}
