@@ -86,10 +86,8 @@ export async function openEngine(path: string, options: EngineOptions = {}): Pro
   const cacheDir = options.cacheDir ?? readEnvironment().cacheDir
   const head = findHead(gguf, options)
   const identity = priceIdentity(backend, model, threads, options)
-  const calibrations = new Calibrations({
-    ...{ target: model.spec, identity, given: options.calibration },
-    folders: calibrationFolders(cacheDir),
-  })
+  const folders = calibrationFolders(cacheDir)
+  const calibrations = new Calibrations({ target: model.spec, identity, given: options.calibration, folders })
   const openDrafting = (): DraftingTable => new DraftingTable({ target: model.spec, head, ...loaders }, calibrations)
   const parts: EngineParts = {
     model,
