@@ -13,6 +13,7 @@ import type { CommandModule } from './types.ts'
 const commands: Readonly<Record<string, { readonly summary: string; readonly load: () => Promise<CommandModule> }>> = {
   run: { summary: 'answer one prompt', load: () => import('./commands/run.ts') },
   chat: { summary: 'talk with a model', load: () => import('./commands/chat.ts') },
+  serve: { summary: 'answer requests over HTTP', load: () => import('./commands/serve.ts') },
   pull: { summary: 'fetch a model into the cache', load: () => import('./commands/pull.ts') },
   models: { summary: 'list the models in the cache', load: () => import('./commands/models.ts') },
   inspect: { summary: 'show what a GGUF file holds', load: () => import('./commands/inspect.ts') },

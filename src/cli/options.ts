@@ -71,6 +71,18 @@ export function addSharedOptions(command: Command): void {
   addFlags(command, calibrationFlags)
 }
 
+/** What `serve` has in common with them: no conversation of its own, so neither `--system` nor `--stop`. */
+export function addServingOptions(command: Command): void {
+  addModelOptions(command)
+  addFlags(command, {
+    title: requestFlags.title,
+    flags: requestFlags.flags.filter(({ name }) => name === 'max-tokens'),
+  })
+  addFlags(command, samplingFlags)
+  for (const group of speculationFlags) addFlags(command, group)
+  addFlags(command, calibrationFlags)
+}
+
 /** `--model` and the flags of the engine. */
 export function addModelOptions(command: Command): void {
   const meaning = 'a name, the path of a GGUF file, or hf:user/repo:quant; default: smollm2'

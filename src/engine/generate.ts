@@ -33,7 +33,8 @@ export async function* generate(
   const speculation = request.speculative === undefined ? parts.speculation : resolveSpeculation(request.speculative)
   const sampling = withSeed(resolveSampleOptions(samplingOf(request)))
   const maxTokens = checkMaxTokens(request.maxTokens)
-  const prompt = encodePrompt(parts, request.prompt)
+  const { tokenizer, template, model } = parts
+  const prompt = encodePrompt({ tokenizer, template, spec: model.spec, context: model.context }, request.prompt)
   const drafting = conditions.drafting ?? (await parts.drafting.prepare(speculation))
   const cost = conditions.cost ?? (await parts.prices.for(speculation.budget.policy))
   const run = new Run(parts, request, drafting, prompt, started)

@@ -1,5 +1,6 @@
 export type * from './types.ts'
 export { openEngine } from './engine.ts'
+export { encodePrompt } from './prompt.ts'
 export { decodeRound, type RoundState } from './round.ts'
 export { speculativeOptions, type ResolvedSpeculation, type SpeculativeOptions } from './options.ts'
 export {

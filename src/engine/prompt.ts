@@ -3,19 +3,21 @@ import { UsageError } from '../util/errors.ts'
 import type { ChatMessage } from '../text/index.ts'
 import { encodeChat } from '../text/index.ts'
 import type { TokenId } from '../tree/index.ts'
-import type { EngineParts } from './engine.ts'
-import type { GenerateRequest } from './types.ts'
+import type { Engine, GenerateRequest } from './types.ts'
 
-/** Throws `bad-prompt`, `prompt-too-long`. */
-export function encodePrompt(parts: EngineParts, prompt: GenerateRequest['prompt']): readonly TokenId[] {
+/** What of an engine decides how a prompt becomes tokens. */
+export type PromptParts = Pick<Engine, 'tokenizer' | 'template' | 'spec' | 'context'>
+
+/** The tokens of a prompt as `generate` will read them. Throws `bad-prompt`, `prompt-too-long`. */
+export function encodePrompt(parts: PromptParts, prompt: GenerateRequest['prompt']): readonly TokenId[] {
   const tokens = encode(parts, prompt)
   if (tokens.length === 0)
     throw new UsageError('bad-prompt', 'expected a prompt, got an empty one; write at least one word')
-  const { context } = parts.model
+  const { context } = parts
   if (tokens.length > context) {
     throw new UsageError(
       'prompt-too-long',
-      `expected a prompt of at most ${context} tokens (the context), got ${tokens.length}; shorten it, or raise the context (this model was trained for ${parts.model.spec.trainedContext})`,
+      `expected a prompt of at most ${context} tokens (the context), got ${tokens.length}; shorten it, or raise the context (this model was trained for ${parts.spec.trainedContext})`,
     )
   }
   return tokens
@@ -23,7 +25,7 @@ export function encodePrompt(parts: EngineParts, prompt: GenerateRequest['prompt
 
 // ---------------------------------------------------------------------------------------------------------------
 
-function encode(parts: EngineParts, prompt: GenerateRequest['prompt']): readonly TokenId[] {
+function encode(parts: PromptParts, prompt: GenerateRequest['prompt']): readonly TokenId[] {
   if (typeof prompt === 'string') return parts.tokenizer.tokenize(prompt)
   if (prompt instanceof Int32Array) return checkIds(prompt, parts.tokenizer.vocabSize)
   return encodeMessages(parts, prompt)
@@ -38,10 +40,10 @@ function checkIds(ids: Int32Array, vocabSize: number): TokenId[] {
   )
 }
 
-function encodeMessages({ template, tokenizer, model }: EngineParts, messages: readonly ChatMessage[]): TokenId[] {
+function encodeMessages({ template, tokenizer, spec }: PromptParts, messages: readonly ChatMessage[]): TokenId[] {
   if (template) return encodeChat(template, tokenizer, messages)
   throw new UsageError(
     'bad-prompt',
-    `expected a model with a chat template for a conversation, ${model.spec.name} has none; give the prompt as text`,
+    `expected a model with a chat template for a conversation, ${spec.name} has none; give the prompt as text`,
   )
 }

@@ -27,20 +27,20 @@ export function createTemplate(metadata: Metadata, tokenizer: Tokenizer): ChatTe
 // ---------------------------------------------------------------------------------------------------------------
 
 class JinjaTemplate implements ChatTemplate {
-  readonly #source: string
+  readonly source: string
   readonly #tokens: Readonly<Record<'bos_token' | 'eos_token', string>>
   /** Parsed at first use: a template that cannot be read must not keep plain prompts from working. */
   #template: Template | undefined
 
   constructor(source: string, tokens: Readonly<Record<'bos_token' | 'eos_token', string>>) {
-    this.#source = source
+    this.source = source
     this.#tokens = tokens
   }
 
   render(messages: readonly ChatMessage[], options: { readonly addGenerationPrompt?: boolean } = {}): string {
     checkMessages(messages)
     try {
-      this.#template ??= new Template(this.#source)
+      this.#template ??= new Template(this.source)
       return this.#template.render({
         // Copies: a template may write to what it is given.
         messages: messages.map(({ role, content }) => ({ role, content })),

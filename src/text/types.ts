@@ -34,6 +34,8 @@ export interface ChatMessage {
 
 /** A model's own way to write a conversation. */
 export interface ChatTemplate {
+  /** The Jinja program. */
+  readonly source: string
   /** The prompt text, ready for `tokenize(..., { addSpecial: false, parseSpecial: true })`. */
   render(messages: readonly ChatMessage[], options?: { readonly addGenerationPrompt?: boolean }): string
 }

@@ -15,8 +15,10 @@ describe('the environment', () => {
       PATH: ['/bin', '', '/opt/bin'].join(delimiter),
       HF_ENDPOINT: 'https://mirror.example',
       HF_TOKEN: 'secret',
+      HETEROSPEC_API_KEYS: 'one, two,',
     })
     expect(read).toEqual({
+      apiKeys: ['one', 'two'],
       cacheDir: '/cache',
       headsDir: '/heads',
       libraryDir: '/libs',

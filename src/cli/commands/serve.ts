@@ -1,0 +1,108 @@
+/**
+ * `heterospec serve`: a model behind OpenAI's interface. One line on stdout says where; the log goes to stderr. SIGTERM and Ctrl-C
+ * let the answers in work finish, a second Ctrl-C does not.
+ */
+import type { Command } from '@commander-js/extra-typings'
+import { UsageError } from '../../util/errors.ts'
+import type { Engine } from '../../engine/index.ts'
+import { createApp, createLogger, listen, type Listening } from '../../server/index.ts'
+import { readFlags, type Typed } from '../flags.ts'
+import { INTERRUPTED, listenForInterrupt } from '../interrupt.ts'
+import { openFromFlags, withLocalDraftModel } from '../open.ts'
+import { addServingOptions, samplingFlags } from '../options.ts'
+import { addServeFlags, loopbackNames, readServeFlags, servedNames, type ServeSettings } from '../serve-flags.ts'
+import { readSpeculation } from '../speculation.ts'
+
+/** Adds argument, options and action. */
+export function define(command: Command): void {
+  const withOwn = command
+    .argument('[model]', 'the same as --model')
+    .option('-q, --quiet', 'no progress while the model loads')
+  addServeFlags(command)
+  addServingOptions(command)
+  withOwn.addHelpText('after', examples).action((model, options) => serve(model, options))
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+const examples = `
+Flags of answers and sampling are for requests that do not say. docs/guide/server.md shows the first request.
+
+Examples:
+  heterospec serve
+  heterospec serve model.gguf --port 9000 --parallel 4
+  heterospec serve --host 0.0.0.0 --api-key-file keys.txt`
+
+async function serve(model: string | undefined, options: Typed): Promise<void> {
+  const typed = withModel(model, options)
+  const settings = readServeFlags(typed)
+  const asked = readSpeculation(typed)
+  await using engine = await openInterruptibly(typed, settings, asked)
+  const server = createApp(engine, {
+    modelNames: servedNames(typed['model'] as string | undefined, engine, settings.alias),
+    apiKeys: settings.apiKeys,
+    corsOrigins: settings.corsOrigin,
+    hostNames: loopbackNames(settings.host),
+    queueLimit: settings.queueLimit,
+    bodyLimit: settings.bodyLimit,
+    metrics: settings.metrics,
+    sampling: readFlags(typed, samplingFlags.flags),
+    maxTokens: typed['maxTokens'] as number | undefined,
+    speculative: await withLocalDraftModel(asked, {}),
+    logger: createLogger(settings.logLevel, process.stderr),
+  })
+  using ending = listenForEnd()
+  const listening = await listen(server, settings)
+  process.stdout.write(`${listeningLine(listening, engine)}\n`)
+  await ending.asked
+  process.stderr.write('heterospec: finishing the answers in work\n')
+  await listening.close(1000 * settings.drainSeconds)
+}
+
+function withModel(model: string | undefined, options: Typed): Typed {
+  if (model === undefined) return options
+  const named = options['model'] as string | undefined
+  if (named === undefined) return { ...options, model }
+  const message = `expected one model, got ${model} and --model ${named}; leave one out`
+  throw new UsageError('bad-option', message)
+}
+
+/** While the model loads, Ctrl-C ends the program. */
+async function openInterruptibly(
+  typed: Typed,
+  { parallel }: ServeSettings,
+  speculative: ReturnType<typeof readSpeculation>,
+): Promise<Engine> {
+  using interrupt = listenForInterrupt({ terminate: true })
+  const quiet = typed['quiet'] === true
+  return await openFromFlags(typed, { signal: interrupt.signal, speculative, quiet, sequences: parallel })
+}
+
+function listeningLine({ url }: Listening, engine: Engine): string {
+  const { spec, context, sequences } = engine
+  const places = sequences === 1 ? 'one answer' : `${sequences} answers`
+  return `heterospec: listening on ${url} (${spec.name}, ${context} tokens of context, ${places} at a time)`
+}
+
+interface Ending extends Disposable {
+  /** Resolves when somebody wants the server to end. */
+  readonly asked: Promise<void>
+}
+
+function listenForEnd(): Ending {
+  let begun = false
+  let end = (): void => undefined
+  const asked = new Promise<void>((resolve) => (end = resolve))
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (begun && signal === 'SIGINT') process.exit(INTERRUPTED)
+    begun = true
+    end()
+  }
+  process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
+  return {
+    asked,
+    [Symbol.dispose]() {
+      process.off('SIGTERM', onSignal).off('SIGINT', onSignal)
+    },
+  }
+}

@@ -1,0 +1,89 @@
+/** The flags that only `serve` has, from a schema like all others, and what they come to. */
+import { readFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import type { Command } from '@commander-js/extra-typings'
+import * as z from 'zod'
+import type { Engine } from '../engine/index.ts'
+import { readEnvironment } from '../util/env.ts'
+import { UsageError } from '../util/errors.ts'
+import { flagsOf, readFlags, type FlagGroup, type Typed } from './flags.ts'
+import { addFlags } from './options.ts'
+
+const serveSchema = z.strictObject({
+  host: z.string().min(1).default('127.0.0.1').describe('address to listen on; 0.0.0.0 is the whole network'),
+  port: z.int().min(0).max(65535).default(8080).describe('port to listen on; 0 takes a free one'),
+  parallel: z.int().min(1).max(256).default(1).describe('answers in work at a time, each with its own cache'),
+  queueLimit: z.int().min(0).default(64).describe('answers that may wait; past it requests get a 503'),
+  alias: z.array(z.string().min(1)).default([]).describe('further names that requests may use for the model'),
+  apiKey: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('keys that let a request in; others can see them in the list of processes, so prefer a file'),
+  apiKeyFile: z.string().optional().describe('file with one key per line; HETEROSPEC_API_KEYS does the same'),
+  corsOrigin: z.array(z.string().min(1)).default([]).describe('origins of web pages that may ask'),
+  metrics: z
+    .array(z.enum(['heterospec', 'vllm', 'llamacpp']))
+    .min(1)
+    .default(['heterospec'])
+    .describe('names of the counters at /metrics'),
+  bodyLimit: z
+    .int()
+    .min(1024)
+    .default(4 * 2 ** 20)
+    .describe('most bytes of a request'),
+  drainSeconds: z.number().min(0).default(30).describe('time that answers in work get when the server ends'),
+  logLevel: z.enum(['silent', 'error', 'warn', 'info']).default('info').describe('least important lines of the log'),
+})
+
+/** Flags of the server. */
+export const serveFlags: FlagGroup = { title: 'Server', flags: flagsOf(serveSchema) }
+
+/** What the flags come to. */
+export interface ServeSettings extends z.output<typeof serveSchema> {
+  /** Of all sources. */
+  readonly apiKeys: readonly string[]
+}
+
+/** Adds the flags. */
+export function addServeFlags(command: Command): void {
+  addFlags(command, serveFlags)
+}
+
+/** Throws `bad-option`. */
+export function readServeFlags(typed: Typed): ServeSettings {
+  const settings = serveSchema.parse(readFlags(typed, serveFlags.flags))
+  const fromFile = settings.apiKeyFile === undefined ? [] : readKeys(settings.apiKeyFile)
+  return { ...settings, apiKeys: [...settings.apiKey, ...fromFile, ...readEnvironment().apiKeys] }
+}
+
+/** The names under which a server on this address is reached; undefined: any name, because others reach it too. */
+export function loopbackNames(host: string): readonly string[] | undefined {
+  const loopback = ['localhost', '127.0.0.1', '[::1]', host]
+  return /^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(host) ? loopback : undefined
+}
+
+/** The names of the model: as it was typed (a file without its folder), then the aliases, then its own. */
+export function servedNames(typed: string | undefined, engine: Engine, aliases: readonly string[]): string[] {
+  const name = typed === undefined ? [] : [basename(typed).replace(/\.gguf$/i, '')]
+  return [...new Set([...aliases, ...name, engine.spec.name])]
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+function readKeys(path: string): string[] {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    const message = `expected a file that can be read for --api-key-file, got ${path} (${why}); name another`
+    throw new UsageError('bad-option', message, { cause: error })
+  }
+  const keys = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+  if (keys.length > 0) return keys
+  // An empty file would let everybody in.
+  throw new UsageError('bad-option', `expected a key per line in ${path}, got none; write one`)
+}

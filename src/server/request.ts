@@ -1,0 +1,130 @@
+/** From a validated body to requests of the engine: names, defaults, one request per answer. */
+import { encodePrompt, type GenerateRequest } from '../engine/index.ts'
+import type { SampleOptions } from '../sample/index.ts'
+import type { ChatMessage } from '../text/index.ts'
+import { ApiError } from './errors.ts'
+import type { CommonFields } from './schemas/common.ts'
+import type { ChatRequest, Message, TextRequest } from './schemas/completions.ts'
+import { readSpeculation } from './speculation.ts'
+import type { ServerContext } from './types.ts'
+
+/** What one HTTP request comes to: an answer each. */
+export interface Work {
+  readonly requests: readonly GenerateRequest[]
+  /** Tokens of all prompts, each counted once. */
+  readonly promptTokens: number
+  readonly answersPerPrompt: number
+  readonly stream: boolean
+  readonly includeUsage: boolean
+}
+
+/** Tokens of an answer to a plain text where nobody says: as at OpenAI. */
+const TEXT_TOKENS = 16
+
+/** Work of a chat. Throws 400 and 404. */
+export function chatWork(body: ChatRequest, context: ServerContext): Work {
+  requireModel(body.model, context)
+  if (body.max_tokens != null && body.max_completion_tokens != null && body.max_tokens !== body.max_completion_tokens) {
+    const message = `expected one of max_tokens and max_completion_tokens, got ${body.max_tokens} and ${body.max_completion_tokens}; leave one out`
+    throw new ApiError(400, message, { param: 'max_tokens', code: 'invalid_value' })
+  }
+  const prompt = encodePrompt(context.engine, chatMessages(body.messages))
+  const maxTokens = body.max_completion_tokens ?? body.max_tokens ?? context.options.maxTokens
+  return work(body, [prompt], maxTokens, context)
+}
+
+/** Work of plain texts. Throws 400 and 404. */
+export function textWork(body: TextRequest, context: ServerContext): Work {
+  requireModel(body.model, context)
+  const prompts = promptsOf(body.prompt).map((prompt) =>
+    encodePrompt(context.engine, typeof prompt === 'string' ? prompt : idsOf(prompt, context)),
+  )
+  return work(body, prompts, body.max_tokens ?? context.options.maxTokens ?? TEXT_TOKENS, context)
+}
+
+/** Messages as the template takes them. */
+export function chatMessages(messages: readonly Message[]): ChatMessage[] {
+  return messages.map(({ role, content }) => ({
+    role: role === 'developer' ? 'system' : role,
+    content: typeof content === 'string' ? content : content.map(({ text }) => text).join('\n'),
+  }))
+}
+
+/** Ids that the vocabulary has. Throws a 400. */
+export function idsOf(ids: readonly number[], { engine }: Pick<ServerContext, 'engine'>): Int32Array {
+  const { vocabSize } = engine.tokenizer
+  const stranger = ids.find((id) => id >= vocabSize)
+  if (stranger === undefined) return Int32Array.from(ids)
+  const message = `expected token ids from 0 to ${vocabSize - 1}, got ${stranger}; tokenize with this model's tokenizer (/tokenize)`
+  throw new ApiError(400, message, { code: 'invalid_prompt' })
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+function requireModel(name: string | null | undefined, { modelNames }: ServerContext): void {
+  if (name == null || modelNames.includes(name)) return
+  const message = `expected the model ${modelNames.join(' or ')}, got "${name.slice(0, 100)}"; use one of /v1/models or start the server with --alias`
+  throw new ApiError(404, message, { param: 'model', code: 'model_not_found' })
+}
+
+function promptsOf(prompt: TextRequest['prompt']): readonly (string | readonly number[])[] {
+  if (typeof prompt === 'string') return [prompt]
+  if (typeof prompt[0] === 'number') return [prompt as number[]]
+  return prompt as string[] | number[][]
+}
+
+function work(
+  body: CommonFields,
+  prompts: readonly (readonly number[])[],
+  maxTokens: number | undefined,
+  context: ServerContext,
+): Work {
+  const sampling = samplingOf(body, context)
+  const common: Omit<GenerateRequest, 'prompt'> = {
+    ...sampling,
+    maxTokens,
+    stop: typeof body.stop === 'string' ? [body.stop] : (body.stop ?? []),
+    ignoreEos: body.ignore_eos ?? false,
+    cachePrompt: body.cache_prompt ?? true,
+    speculative: readSpeculation(body.speculative, context),
+  }
+  const answers = Array.from({ length: body.n ?? 1 }, (_, index) => index)
+  return {
+    requests: prompts.flatMap((prompt) =>
+      answers.map((index) => ({
+        ...common,
+        prompt: Int32Array.from(prompt),
+        ...(sampling.seed !== undefined && { seed: sampling.seed + index }),
+      })),
+    ),
+    promptTokens: prompts.reduce((sum, prompt) => sum + prompt.length, 0),
+    answersPerPrompt: answers.length,
+    stream: body.stream ?? false,
+    includeUsage: body.stream_options?.include_usage ?? false,
+  }
+}
+
+/** What the request says, else how the server was started, else OpenAI's temperature. */
+function samplingOf(body: CommonFields, { options, engine }: ServerContext): SampleOptions {
+  const { vocabSize } = engine.tokenizer
+  const stranger = Object.keys(body.logit_bias ?? {}).find((id) => Number(id) >= vocabSize)
+  if (stranger !== undefined) {
+    const message = `expected token ids from 0 to ${vocabSize - 1} in logit_bias, got ${stranger}; use those of /tokenize`
+    throw new ApiError(400, message, { param: 'logit_bias', code: 'invalid_value' })
+  }
+  const said = {
+    temperature: body.temperature,
+    topP: body.top_p,
+    topK: body.top_k,
+    minP: body.min_p,
+    typicalP: body.typical_p,
+    repeatPenalty: body.repeat_penalty,
+    repeatLastN: body.repeat_last_n,
+    frequencyPenalty: body.frequency_penalty,
+    presencePenalty: body.presence_penalty,
+    logitBias: body.logit_bias,
+    seed: body.seed,
+  }
+  const given = Object.fromEntries(Object.entries(said).filter(([, value]) => value != null)) as SampleOptions
+  return { temperature: 1, ...options.sampling, ...given }
+}

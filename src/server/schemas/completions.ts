@@ -1,0 +1,69 @@
+/** Requests for answers: chats and plain texts. */
+import { z } from '@hono/zod-openapi'
+import { requestFields, samplingFields } from './common.ts'
+import { refusedAnywhere, refusedInChats, refusedInTexts } from './refused.ts'
+
+const roles = ['system', 'developer', 'user', 'assistant'] as const
+const noTools = 'this server does not call tools yet'
+
+const content = z.union(
+  [z.string(), z.array(z.strictObject({ type: z.literal('text'), text: z.string() })).min(1)],
+  'a text, or a list of {"type": "text", "text": ...}',
+)
+
+/** One message of a conversation. */
+export const messageSchema = z
+  .strictObject({
+    role: z.enum(roles, `one of ${roles.join(', ')}`).describe('`developer` is read as `system`.'),
+    content: content.describe('A text, or texts that belong together.'),
+    name: z.null('left out (chat templates here have no names)').optional(),
+    tool_calls: z.array(z.unknown(), `empty (${noTools})`).max(0, `empty (${noTools})`).nullish(),
+    tool_call_id: z.null(`left out (${noTools})`).optional(),
+    function_call: z.null(`left out (${noTools})`).optional(),
+    refusal: z.null('left out').optional(),
+    audio: z.null('left out (text only)').optional(),
+    annotations: z.array(z.unknown(), 'empty').max(0, 'empty').nullish(),
+  })
+  .openapi('Message')
+
+/** A conversation. */
+export const messagesSchema = z.array(messageSchema, 'a list of messages').min(1, 'a list of at least one message')
+
+/** Body of `/v1/chat/completions`. */
+export const chatRequest = z
+  .strictObject({
+    messages: messagesSchema,
+    max_completion_tokens: requestFields.max_tokens,
+    ...samplingFields,
+    ...requestFields,
+    ...refusedAnywhere,
+    ...refusedInChats,
+  })
+  .openapi('ChatCompletionRequest')
+
+const tokenIds = z.array(z.int().min(0)).min(1)
+
+/** Body of `/v1/completions`. */
+export const textRequest = z
+  .strictObject({
+    prompt: z
+      .union(
+        [z.string(), z.array(z.string()).min(1).max(64), tokenIds, z.array(tokenIds).min(1).max(64)],
+        'a text, a list of token ids, or a list of at most 64 of one of them',
+      )
+      .describe('Text to continue, or token ids; several give several answers.'),
+    ...samplingFields,
+    ...requestFields,
+    ...refusedAnywhere,
+    ...refusedInTexts,
+  })
+  .openapi('CompletionRequest')
+
+/** A valid body of `/v1/chat/completions`. */
+export type ChatRequest = z.output<typeof chatRequest>
+
+/** A valid body of `/v1/completions`. */
+export type TextRequest = z.output<typeof textRequest>
+
+/** A valid message. */
+export type Message = z.output<typeof messageSchema>

@@ -1,0 +1,111 @@
+/**
+ * `speculative` of a request: what the library takes, flattened to `{ method, budget, ... }`, without files. A request may
+ * use the draft model and head that the server was started with, and can name no other: no path of a request reaches
+ * the file system.
+ */
+import { speculativeOptions, type SpeculativeOptions } from '../engine/index.ts'
+import { ApiError } from './errors.ts'
+import type { ServerContext } from './types.ts'
+
+/** What requests say. */
+export type RequestedSpeculation = boolean | 'auto' | 'off' | Readonly<Record<string, unknown>>
+
+/** Different settings that requests may ask for in a server's life: each keeps tables of its own in memory. */
+const MOST_SETTINGS = 32
+
+/** Undefined where the request leaves it to the server. Throws a 400. */
+export function readSpeculation(
+  asked: RequestedSpeculation | null | undefined,
+  { options, settings }: Pick<ServerContext, 'options' | 'settings'>,
+): SpeculativeOptions | undefined {
+  if (asked === undefined || asked === null || asked === true) return undefined
+  if (typeof asked !== 'object') return asked
+  const { method, budget, ...rest } = asked
+  refusePaths(asked)
+  if (method === undefined && Object.keys(rest).length > 0) {
+    throw refuse(`a method for ${Object.keys(rest).slice(0, 5).join(', ')}, got none`, 'add "method"')
+  }
+  const files = filesOf(options.speculative)
+  const candidate = {
+    ...(method === undefined ? {} : { drafter: withFiles(method as string, rest, files) }),
+    ...(budget === undefined ? {} : { budget: typeof budget === 'string' ? { policy: budget } : budget }),
+  }
+  const parsed = speculativeOptions.safeParse(candidate)
+  if (!parsed.success) {
+    const { path, message } = deepest(parsed.error.issues[0])
+    throw refuse(`options of docs/options.md, got something else at ${path.join('.')}: ${message}`, 'change it')
+  }
+  const key = JSON.stringify(parsed.data)
+  if (!settings.has(key) && settings.size >= MOST_SETTINGS) {
+    throw refuse(`one of the ${MOST_SETTINGS} settings that were asked for before, got a new one`, 'use one of those')
+  }
+  settings.add(key)
+  return candidate as SpeculativeOptions
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+interface Issue {
+  readonly path: readonly PropertyKey[]
+  readonly message: string
+  /** What each branch of a union said. */
+  readonly errors?: readonly (readonly Issue[])[] | undefined
+}
+
+/** What is wrong inside a union: the words of its last branch, which is the one of objects. */
+function deepest(issue: Issue | undefined): { readonly path: readonly PropertyKey[]; readonly message: string } {
+  if (!issue) return { path: [], message: 'invalid' }
+  const inner = issue.errors?.at(-1)?.[0]
+  if (!inner) return issue
+  const { path, message } = deepest(inner)
+  return { path: [...issue.path, ...path], message }
+}
+
+type Files = Readonly<Record<string, string>>
+
+/** The groups of options that name a file. */
+const withPath = ['model', 'eagle3']
+
+function refusePaths(asked: Readonly<Record<string, unknown>>): void {
+  for (const group of [asked, ...withPath.map((name) => asked[name])]) {
+    if (typeof group === 'object' && group !== null && 'path' in group) {
+      throw refuse('no path (files are chosen when the server starts), got one', 'leave it out')
+    }
+  }
+}
+
+/** The files of the server's own drafter, by method. */
+function filesOf(speculative: SpeculativeOptions | undefined): Files {
+  if (typeof speculative !== 'object' || !speculative.drafter) return {}
+  const { drafter } = speculative
+  if (drafter.method === 'model' || drafter.method === 'eagle3') return { [drafter.method]: drafter.path }
+  if (drafter.method !== 'combined') return {}
+  return {
+    ...(drafter.model && { model: drafter.model.path }),
+    ...(drafter.eagle3 && { eagle3: drafter.eagle3.path }),
+  }
+}
+
+function withFiles(method: string, rest: Readonly<Record<string, unknown>>, files: Files): object {
+  if (withPath.includes(method)) return { method, ...rest, path: fileOf(method, files) }
+  const sources: unknown = rest['sources']
+  const named = method === 'combined' && Array.isArray(sources) ? withPath.filter((name) => sources.includes(name)) : []
+  const groups = named.map(
+    (name) => [name, { ...(rest[name] as object | undefined), path: fileOf(name, files) }] as const,
+  )
+  return { method, ...rest, ...Object.fromEntries(groups) }
+}
+
+function fileOf(method: string, files: Files): string {
+  const path = files[method]
+  if (path !== undefined) return path
+  const flag = method === 'model' ? '--draft-model' : '--draft-head'
+  throw refuse(`a method whose file the server was started with, got "${method}"`, `start it with ${flag}`)
+}
+
+function refuse(what: string, advice: string): ApiError {
+  return new ApiError(400, `expected speculative to have ${what}; ${advice}`, {
+    param: 'speculative',
+    code: 'invalid_value',
+  })
+}

@@ -1,0 +1,93 @@
+/** Contracts of the server: what it is made with, and what its parts share. */
+import type { OpenAPIHono } from '@hono/zod-openapi'
+import type { Engine, GenerateResult, RoundTrace, SpeculativeOptions } from '../engine/index.ts'
+import type { SampleOptions } from '../sample/index.ts'
+import type { Gate } from './gate.ts'
+
+/** Names and meanings of metrics: our own, vLLM's or llama-server's. */
+export type MetricNames = 'heterospec' | 'vllm' | 'llamacpp'
+
+/** How a server behaves; what is left out is safe. */
+export interface ServerOptions {
+  /** Names under which the model may be asked for; the first is the one that answers carry. Default: the model's own. */
+  readonly modelNames?: readonly string[] | undefined
+  /** Keys that let a request in; without any, everybody is let in. */
+  readonly apiKeys?: readonly string[] | undefined
+  /** Origins of web pages that may ask; default: none but the server's own. */
+  readonly corsOrigins?: readonly string[] | undefined
+  /** Names in `Host` headers that are served; default: any. A server of this machine only should name its own, so that no web page reaches it under a foreign name. */
+  readonly hostNames?: readonly string[] | undefined
+  /** Answers that may wait while others are in work. Default 64. */
+  readonly queueLimit?: number | undefined
+  /** Most bytes of a request. Default 4 MiB. */
+  readonly bodyLimit?: number | undefined
+  /** Sets of metrics at `/metrics`. Default: our own. */
+  readonly metrics?: readonly MetricNames[] | undefined
+  /** For requests that do not say. Temperature is 1 by default, as at OpenAI. */
+  readonly sampling?: SampleOptions | undefined
+  /** Most tokens of an answer where the request does not say. Default: until the context is full; 16 for plain texts. */
+  readonly maxTokens?: number | undefined
+  /** What the engine was opened with: requests may then use its draft model and head. */
+  readonly speculative?: SpeculativeOptions | undefined
+  readonly logger?: ServerLogger | undefined
+}
+
+/** Where the log goes; pino's loggers are such. Nothing of prompts or answers is ever logged. */
+export interface ServerLogger {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** The application: a function from requests to responses, and its end. */
+export interface ServerApp {
+  readonly app: OpenAPIHono<ServerEnv>
+  /** Answers in work and waiting. */
+  readonly gate: Gate
+  /**
+   * From now on new requests get a 503. Resolves when those in work have finished, or were ended after `limitMs`. Leaves the
+   * engine open.
+   */
+  drain(limitMs: number): Promise<void>
+}
+
+/** What handlers of requests share. */
+export interface ServerEnv {
+  Variables: { requestId: string }
+}
+
+/** What the parts of one server share. */
+export interface ServerContext {
+  readonly engine: Engine
+  readonly options: ServerOptions
+  /** The first is the one that answers carry. */
+  readonly modelNames: readonly [string, ...string[]]
+  readonly gate: Gate
+  readonly metrics: MetricsPage
+  readonly logger: ServerLogger
+  /** Ends all that is in work. */
+  readonly closing: AbortController
+  /** Unix seconds of the start. */
+  readonly startedAt: number
+  /** Settings of speculation that requests have asked for. */
+  readonly settings: Set<string>
+}
+
+/** One answer, as metrics see it. */
+export interface AnswerObserver {
+  /** Text came: its tokens. */
+  tokens(count: number): void
+  round(trace: RoundTrace): void
+  /** The answer is over. */
+  done(result: GenerateResult): void
+  /** The answer ended without a result, or before its turn. */
+  gone(): void
+}
+
+/** `/metrics`. */
+export interface MetricsPage {
+  /** An answer begins its work after waiting `queueMs`. */
+  begin(queueMs: number): AnswerObserver
+  readonly contentType: string
+  text(): Promise<string>
+}

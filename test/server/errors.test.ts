@@ -1,0 +1,155 @@
+/** Refusals: the right status, OpenAI's error object, the field at fault; and no request that is answered with a 500. */
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Engine } from '../../src/engine/index.ts'
+import type { ServerApp } from '../../src/server/index.ts'
+import { ask, closeTiny, openTiny, serverOf } from './open.ts'
+
+const messages = [{ role: 'user', content: 'red blue' }]
+const chat = '/v1/chat/completions'
+
+let engine: Engine & { readonly folder: string }
+let server: ServerApp
+beforeAll(async () => {
+  engine = await openTiny({ context: 64 })
+  server = serverOf(engine, { maxTokens: 2 })
+})
+afterAll(() => closeTiny(engine))
+
+describe('a field', () => {
+  it.each([
+    ['tools', [{ type: 'function' }], 'tools'],
+    ['response_format', { type: 'json_object' }, 'response_format.type'],
+    ['logprobs', true, 'logprobs'],
+    ['top_logprobs', 3, 'top_logprobs'],
+    ['best_of', 2, 'best_of'],
+    ['grammar', 'root ::= "a"', 'grammar'],
+    ['repetition_penalty', 1.1, 'repetition_penalty'],
+    ['speculative.n_max', 4, 'speculative.n_max'],
+  ])('that is known and not supported is refused by name: %s', async (name, value, param) => {
+    const { status, json } = await ask(server, chat, { messages, [name]: value })
+    expect(status).toBe(400)
+    expect(json.error).toMatchObject({ param, code: 'unsupported_parameter', type: 'invalid_request_error' })
+    expect(json.error?.message).toMatch(/^expected .* to be .*, got .*; .*$/)
+  })
+
+  it.each([
+    ['tools', []],
+    ['response_format', { type: 'text' }],
+    ['logprobs', false],
+    ['logprobs', null],
+    ['repetition_penalty', 1],
+    ['temperature', null],
+    ['user', 'somebody'],
+  ])('that asks for nothing is taken: %s %j', async (name, value) => {
+    expect((await ask(server, chat, { messages, [name]: value })).status).toBe(200)
+  })
+
+  it.each([
+    ['temperature', -1, 'invalid_value'],
+    ['top_p', 'much', 'invalid_value'],
+    ['n', 17, 'invalid_value'],
+    ['max_tokens', 1.5, 'invalid_value'],
+    ['stop', [1], 'invalid_value'],
+    ['seed', 0.5, 'invalid_value'],
+    ['logit_bias', { 100000: 1 }, 'invalid_value'],
+    ['nonsense', 1, 'unknown_parameter'],
+    ['messages', [], 'invalid_value'],
+    ['messages', undefined, 'missing_required_parameter'],
+    ['model', 'gpt-4', 'model_not_found'],
+  ])('that makes no sense is refused: %s %j', async (name, value, code) => {
+    const { status, json } = await ask(server, chat, { messages, [name]: value })
+    expect(status).toBe(code === 'model_not_found' ? 404 : 400)
+    expect(json.error).toMatchObject({ param: name, code })
+  })
+})
+
+describe('speculative', () => {
+  it.each([
+    [{ method: 'model' }, '--draft-model'],
+    [{ method: 'eagle3', path: '/etc/passwd' }, 'path'],
+    [{ method: 'combined', sources: ['model'], model: { path: '/etc/passwd' } }, 'path'],
+    [{ method: 'lookup', nonsense: 1 }, 'nonsense'],
+    [{ method: 'none' }, 'drafter.method'],
+    [{ budget: 'none' }, 'budget.policy'],
+    [{ maxNgram: 3 }, 'method'],
+  ])('refuses %j', async (speculative, word) => {
+    const { status, json } = await ask(server, chat, { messages, speculative })
+    expect(status).toBe(400)
+    expect(json.error?.param).toBe('speculative')
+    expect(json.error?.message).toContain(word)
+  })
+
+  it('refuses ever new settings, which would each be remembered', async () => {
+    const own = serverOf(engine, { maxTokens: 1 })
+    const statuses: number[] = []
+    for (let nodes = 1; nodes <= 33; nodes++) {
+      const speculative = { method: 'lookup', budget: { policy: 'fixed', nodes } }
+      statuses.push((await ask(own, chat, { messages, speculative })).status)
+    }
+    expect(statuses).toEqual([...new Array<number>(32).fill(200), 400])
+  })
+})
+
+describe('a request', () => {
+  it('that is too long is told both numbers', async () => {
+    const { status, json } = await ask(server, '/v1/completions', { prompt: 'word '.repeat(100) })
+    expect(status).toBe(400)
+    expect(json.error?.code).toBe('context_length_exceeded')
+    expect(json.error?.message).toMatch(/at most 64 tokens .*, got \d{3}/)
+  })
+
+  it.each([
+    ['{', 400],
+    ['', 400],
+    ['null', 400],
+    ['[]', 400],
+    ['[[[[', 400],
+  ])('whose body is %j gets %i', async (body, status) => {
+    expect((await ask(server, chat, body)).status).toBe(status)
+  })
+
+  it('of another media type, path, method or size gets 415, 404, 405, 413', async () => {
+    const headers = { 'Content-Type': 'text/plain' }
+    expect((await ask(server, chat, '{}', { headers })).status).toBe(415)
+    expect(await ask(server, '/v1/nothing')).toMatchObject({ status: 404, json: { error: { code: 'not_found' } } })
+    const wrong = await ask(server, chat)
+    expect(wrong).toMatchObject({ status: 405, json: { error: { code: 'method_not_allowed' } } })
+    expect(wrong.headers.get('allow')).toBe('POST')
+    const small = serverOf(engine, { bodyLimit: 100 })
+    expect(await ask(small, chat, { messages, user: 'x'.repeat(100) })).toMatchObject({
+      status: 413,
+      json: { error: { code: 'request_too_large' } },
+    })
+  })
+
+  it('never gets a 500, whatever it says', async () => {
+    const small = fc.oneof(
+      fc.constantFrom(0, 1, -1, 0.5, 1e308, null, true, '', 'a', '\ud800', [], {}, [null], ['x'], [[1]], { a: 1 }),
+      fc.jsonValue({ maxDepth: 2 }),
+    )
+    const fields = await fieldsOf(server)
+    const request = fc.record({
+      path: fc.constantFrom('/v1/chat/completions', '/v1/completions', '/tokenize', '/detokenize', '/apply-template'),
+      good: fc.boolean(),
+      body: fc.dictionary(fc.constantFrom(...fields), small, { maxKeys: 4 }),
+    })
+    const property = fc.asyncProperty(request, async ({ path, good, body }) => {
+      const subject = path === '/v1/completions' ? { prompt: 'a' } : { messages }
+      const { status, json, text } = await ask(server, path, { ...(good && subject), ...body })
+      expect(text === '' ? 0 : status).toBeLessThan(500)
+      if (status >= 400) expect(json.error?.message).toMatch(/^expected |^Malformed/)
+    })
+    await fc.assert(property, { numRuns: 400, seed: 8 })
+  })
+})
+
+/** Names of all fields of all requests, from the server's own document. */
+async function fieldsOf(server: ServerApp): Promise<string[]> {
+  const { text } = await ask(server, '/openapi.json')
+  const { components } = JSON.parse(text) as {
+    components: { schemas: Record<string, { properties?: Record<string, unknown> }> }
+  }
+  const requests = Object.entries(components.schemas).filter(([name]) => name.endsWith('Request'))
+  return [...new Set(requests.flatMap(([, { properties = {} }]) => Object.keys(properties)))]
+}

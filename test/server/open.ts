@@ -1,0 +1,80 @@
+/** A server around the tiny model, and the requests that tests send to it. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { inject } from 'vitest'
+import { openEngine, type Engine, type EngineOptions } from '../../src/engine/index.ts'
+import { createApp, type ServerApp, type ServerOptions } from '../../src/server/index.ts'
+
+/** An engine with the tiny model that drafts four nodes a round, in a cache folder of its own. */
+export async function openTiny(options: EngineOptions = {}): Promise<Engine & { readonly folder: string }> {
+  const folder = await mkdtemp(join(tmpdir(), 'heterospec-server-'))
+  const speculative = { drafter: { method: 'combined' }, budget: { policy: 'fixed', nodes: 4 } } as const
+  const engine = await openEngine(inject('tinyModelPath'), { threads: 1, cacheDir: folder, speculative, ...options })
+  return Object.assign(engine, { folder })
+}
+
+/** Frees the engine and its folder. */
+export async function closeTiny(engine: Engine & { readonly folder: string }): Promise<void> {
+  await engine[Symbol.asyncDispose]()
+  await rm(engine.folder, { recursive: true })
+}
+
+/** An answer as plain data. */
+export interface Answered {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  /** The body, read as JSON. */
+  readonly json: Body
+}
+
+/** The parts of bodies that tests look at. */
+export interface Body {
+  readonly error?: {
+    readonly message: string
+    readonly param: string | null
+    readonly code: string
+    readonly type: string
+  }
+  readonly model: string
+  readonly choices: readonly {
+    readonly index: number
+    readonly text: string
+    readonly message: { readonly content: string }
+    readonly delta: { readonly content?: string }
+    readonly finish_reason: string | null
+  }[]
+  readonly usage: {
+    readonly prompt_tokens: number
+    readonly completion_tokens: number
+    readonly prompt_tokens_details: { readonly cached_tokens: number }
+  } | null
+  readonly timings: Readonly<Record<string, number>>
+}
+
+/** Sends JSON and reads the answer; `body` undefined is a GET. */
+export async function ask(server: ServerApp, path: string, body?: unknown, init: RequestInit = {}): Promise<Answered> {
+  const response = await server.app.request(path, {
+    ...(body !== undefined && { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    ...init,
+    headers: { 'Content-Type': 'application/json', ...(init.headers as Record<string, string> | undefined) },
+  })
+  const text = await response.text()
+  const json = response.headers.get('content-type')?.includes('json') ? (JSON.parse(text) as Body) : ({} as Body)
+  return { status: response.status, headers: response.headers, text, json }
+}
+
+/** The events of a stream, `[DONE]` last. */
+export function eventsOf(text: string): (Body | '[DONE]')[] {
+  return text
+    .split('\n\n')
+    .filter((event) => event !== '')
+    .map((event) => event.replace(/^data: /, ''))
+    .map((data) => (data === '[DONE]' ? data : (JSON.parse(data) as Body)))
+}
+
+/** A server without a log. */
+export function serverOf(engine: Engine, options: ServerOptions = {}): ServerApp {
+  return createApp(engine, { modelNames: ['tiny'], ...options })
+}
