@@ -62,10 +62,9 @@ export function loopbackNames(host: string): readonly string[] | undefined {
   return /^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(host) ? loopback : undefined
 }
 
-/** The names of the model: as it was typed (a file without its folder), then the aliases, then its own. */
-export function servedNames(typed: string | undefined, engine: Engine, aliases: readonly string[]): string[] {
-  const name = typed === undefined ? [] : [basename(typed).replace(/\.gguf$/i, '')]
-  return [...new Set([...aliases, ...name, engine.spec.name])]
+/** The names of the model: the aliases, then as it was asked for (a file without its folder), then its own. */
+export function servedNames(askedFor: string, { spec }: Engine, aliases: readonly string[]): string[] {
+  return [...new Set([...aliases, basename(askedFor).replace(/\.gguf$/i, ''), spec.name])]
 }
 
 // ---------------------------------------------------------------------------------------------------------------

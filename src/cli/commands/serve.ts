@@ -8,7 +8,7 @@ import type { Engine } from '../../engine/index.ts'
 import { createApp, createLogger, listen, type Listening } from '../../server/index.ts'
 import { readFlags, type Typed } from '../flags.ts'
 import { INTERRUPTED, listenForInterrupt } from '../interrupt.ts'
-import { openFromFlags, withLocalDraftModel } from '../open.ts'
+import { locateModel, openFromFlags, withLocalDraftModel } from '../open.ts'
 import { addServingOptions, samplingFlags } from '../options.ts'
 import { addServeFlags, loopbackNames, readServeFlags, servedNames, type ServeSettings } from '../serve-flags.ts'
 import { readSpeculation } from '../speculation.ts'
@@ -37,9 +37,10 @@ async function serve(model: string | undefined, options: Typed): Promise<void> {
   const typed = withModel(model, options)
   const settings = readServeFlags(typed)
   const asked = readSpeculation(typed)
-  await using engine = await openInterruptibly(typed, settings, asked)
+  const { engine: opened, name } = await openInterruptibly(typed, settings, asked)
+  await using engine = opened
   const server = createApp(engine, {
-    modelNames: servedNames(typed['model'] as string | undefined, engine, settings.alias),
+    modelNames: servedNames(name, engine, settings.alias),
     apiKeys: settings.apiKeys,
     corsOrigins: settings.corsOrigin,
     hostNames: loopbackNames(settings.host),
@@ -72,10 +73,13 @@ async function openInterruptibly(
   typed: Typed,
   { parallel }: ServeSettings,
   speculative: ReturnType<typeof readSpeculation>,
-): Promise<Engine> {
+): Promise<{ readonly engine: Engine; readonly name: string }> {
   using interrupt = listenForInterrupt({ terminate: true })
+  const { signal } = interrupt
   const quiet = typed['quiet'] === true
-  return await openFromFlags(typed, { signal: interrupt.signal, speculative, quiet, sequences: parallel })
+  const { name, path } = await locateModel(typed, { signal, quiet })
+  const settings = { signal, speculative, quiet, sequences: parallel }
+  return { engine: await openFromFlags({ ...typed, model: path }, settings), name }
 }
 
 function listeningLine({ url }: Listening, engine: Engine): string {

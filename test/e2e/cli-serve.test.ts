@@ -1,0 +1,78 @@
+/** `heterospec serve` as a process: it says where it listens, answers, and ends when told to. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, inject, it } from 'vitest'
+import { cli, startCli, temporaryFolder, type Running } from './cli.ts'
+
+const folder = temporaryFolder()
+const env = { HETEROSPEC_CACHE: join(folder, 'cache'), HETEROSPEC_API_KEYS: '' }
+const model = inject('tinyModelPath')
+const serve = ['serve', model, '--port', '0', '--quiet', '--budget', 'fixed']
+
+async function urlOf(running: Running): Promise<string> {
+  await running.until('stdout', /listening on (http:\S+)/)
+  return /listening on (http:\S+)/.exec(running.said.stdout)?.[1] ?? ''
+}
+
+function post(url: string, body: object, headers: Record<string, string> = {}): Promise<Response> {
+  return fetch(url, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  })
+}
+
+describe('serve', () => {
+  it('answers, keeps prompts out of its log, finishes what is in work on SIGTERM, and exits with 0', async () => {
+    const running = startCli([...serve, '--alias', 'mine', '--temperature', '0'], { env })
+    const url = await urlOf(running)
+    const body = { model: 'mine', prompt: 'secretword', max_tokens: 40, ignore_eos: true }
+    const first = (await (await post(`${url}/v1/completions`, body)).json()) as { choices: { text: string }[] }
+    const working = post(`${url}/v1/completions`, { ...body, max_tokens: 300 })
+    await post(`${url}/tokenize`, { content: 'secretword' })
+    running.child.kill('SIGTERM')
+    const last = (await (await working).json()) as typeof first
+    expect(last.choices[0]?.text.startsWith(first.choices[0]!.text)).toBe(true)
+    const ended = await running.ended
+    expect(ended).toMatchObject({ code: 0, signal: null })
+    expect(ended.stdout.trimEnd().split('\n')).toHaveLength(1)
+    const lines = ended.stderr.split('\n').filter((line) => line.startsWith('{'))
+    const logged = lines.map((line) => JSON.parse(line) as { msg: string; requestId: string })
+    expect(logged.filter(({ msg }) => msg === 'answer')).toHaveLength(2)
+    expect(logged.every(({ requestId }) => requestId !== '')).toBe(true)
+    expect(ended.stderr).not.toContain('secretword')
+  })
+
+  it('wants a key of its file, and serves only its own names on the loopback', async () => {
+    const file = join(folder, 'keys.txt')
+    writeFileSync(file, 'one\ntwo\n')
+    const running = startCli([...serve, '--api-key-file', file, '--log-level', 'silent'], { env })
+    const url = await urlOf(running)
+    expect((await fetch(`${url}/v1/models`)).status).toBe(401)
+    expect((await fetch(`${url}/v1/models`, { headers: { Authorization: 'Bearer two' } })).status).toBe(200)
+    expect((await fetch(`${url}/health`)).status).toBe(200)
+    running.child.kill('SIGINT')
+    expect(await running.ended).toMatchObject({ code: 0 })
+  })
+
+  it('refuses what makes no sense before it loads anything', async () => {
+    const both = await cli(['serve', model, '--model', model], { env })
+    expect(both).toMatchObject({ code: 2, stdout: '' })
+    expect(both.stderr).toContain('expected one model')
+    const empty = join(folder, 'empty.txt')
+    writeFileSync(empty, '\n')
+    const keys = await cli(['serve', model, '--api-key-file', empty], { env })
+    expect(keys).toMatchObject({ code: 2 })
+    expect(keys.stderr).toContain('expected a key per line')
+  })
+
+  it('says so when the port is taken', async () => {
+    const running = startCli([...serve, '--log-level', 'silent'], { env })
+    const { port } = new URL(await urlOf(running))
+    const second = await cli(['serve', model, '--port', port, '--quiet'], { env })
+    expect(second).toMatchObject({ code: 2, stdout: '' })
+    expect(second.stderr).toContain('expected a free port')
+    running.child.kill('SIGTERM')
+    await running.ended
+  })
+})
