@@ -4,6 +4,7 @@ import { basename } from 'node:path'
 import type { Command } from '@commander-js/extra-typings'
 import * as z from 'zod'
 import type { Engine } from '../engine/index.ts'
+import { defaultModelName } from '../store/index.ts'
 import { readEnvironment } from '../util/env.ts'
 import { UsageError } from '../util/errors.ts'
 import { flagsOf, readFlags, type FlagGroup, type Typed } from './flags.ts'
@@ -62,9 +63,13 @@ export function loopbackNames(host: string): readonly string[] | undefined {
   return /^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(host) ? loopback : undefined
 }
 
-/** The names of the model: the aliases, then as it was asked for (a file without its folder), then its own. */
-export function servedNames(askedFor: string, { spec }: Engine, aliases: readonly string[]): string[] {
-  return [...new Set([...aliases, basename(askedFor).replace(/\.gguf$/i, ''), spec.name])]
+/** The names of the model: the aliases, as it was asked for (a file without its folder), as the cache has it, its own. */
+export function servedNames(
+  { spec }: Engine,
+  names: { readonly asked: string | undefined; readonly stored: string; readonly aliases: readonly string[] },
+): string[] {
+  const files = [names.asked ?? defaultModelName, names.stored].map((name) => basename(name).replace(/\.gguf$/i, ''))
+  return [...new Set([...names.aliases, ...files, spec.name])]
 }
 
 // ---------------------------------------------------------------------------------------------------------------

@@ -49,7 +49,9 @@ describe('serve', () => {
     const running = startCli([...serve, '--api-key-file', file, '--log-level', 'silent'], { env })
     const url = await urlOf(running)
     expect((await fetch(`${url}/v1/models`)).status).toBe(401)
-    expect((await fetch(`${url}/v1/models`, { headers: { Authorization: 'Bearer two' } })).status).toBe(200)
+    const known = await fetch(`${url}/v1/models`, { headers: { Authorization: 'Bearer two' } })
+    const { data } = (await known.json()) as { data: { id: string }[] }
+    expect(data[0]?.id).toBe('tiny')
     expect((await fetch(`${url}/health`)).status).toBe(200)
     running.child.kill('SIGINT')
     expect(await running.ended).toMatchObject({ code: 0 })

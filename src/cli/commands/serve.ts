@@ -37,10 +37,15 @@ async function serve(model: string | undefined, options: Typed): Promise<void> {
   const typed = withModel(model, options)
   const settings = readServeFlags(typed)
   const asked = readSpeculation(typed)
-  const { engine: opened, name } = await openInterruptibly(typed, settings, asked)
+  const { engine: opened, stored } = await openInterruptibly(typed, settings, asked)
   await using engine = opened
+  const modelNames = servedNames(engine, {
+    asked: typed['model'] as string | undefined,
+    stored,
+    aliases: settings.alias,
+  })
   const server = createApp(engine, {
-    modelNames: servedNames(name, engine, settings.alias),
+    modelNames,
     apiKeys: settings.apiKeys,
     corsOrigins: settings.corsOrigin,
     hostNames: loopbackNames(settings.host),
@@ -54,7 +59,7 @@ async function serve(model: string | undefined, options: Typed): Promise<void> {
   })
   using ending = listenForEnd()
   const listening = await listen(server, settings)
-  process.stdout.write(`${listeningLine(listening, engine)}\n`)
+  process.stdout.write(`${listeningLine(listening, engine, modelNames[0] ?? stored)}\n`)
   await ending.asked
   process.stderr.write('heterospec: finishing the answers in work\n')
   await listening.close(1000 * settings.drainSeconds)
@@ -73,19 +78,18 @@ async function openInterruptibly(
   typed: Typed,
   { parallel }: ServeSettings,
   speculative: ReturnType<typeof readSpeculation>,
-): Promise<{ readonly engine: Engine; readonly name: string }> {
+): Promise<{ readonly engine: Engine; readonly stored: string }> {
   using interrupt = listenForInterrupt({ terminate: true })
   const { signal } = interrupt
   const quiet = typed['quiet'] === true
-  const { name, path } = await locateModel(typed, { signal, quiet })
+  const { name: stored, path } = await locateModel(typed, { signal, quiet })
   const settings = { signal, speculative, quiet, sequences: parallel }
-  return { engine: await openFromFlags({ ...typed, model: path }, settings), name }
+  return { engine: await openFromFlags({ ...typed, model: path }, settings), stored }
 }
 
-function listeningLine({ url }: Listening, engine: Engine): string {
-  const { spec, context, sequences } = engine
+function listeningLine({ url }: Listening, { context, sequences }: Engine, name: string): string {
   const places = sequences === 1 ? 'one answer' : `${sequences} answers`
-  return `heterospec: listening on ${url} (${spec.name}, ${context} tokens of context, ${places} at a time)`
+  return `heterospec: listening on ${url} (${name}, ${context} tokens of context, ${places} at a time)`
 }
 
 interface Ending extends Disposable {
