@@ -29,7 +29,7 @@ const studyOptions = z.strictObject({
     .describe('the drafter with options, like model:max-width=8; default: the one whose file is given'),
   suite: z.string().optional().describe("file of prompts in Spec-Bench's format; default: Spec-Bench's own 480"),
   sample: z.int().min(1).default(2).describe('questions of each group'),
-  calibration: z
+  calibrationSample: z
     .int()
     .min(0)
     .default(1)
@@ -104,14 +104,14 @@ export function addStudyFlags(command: Command, study: StudyName): void {
 export function planStudy(study: StudyName, typed: Typed): StudyPlan {
   const flags = studyOptions.parse(readFlags(typed, group.flags))
   const given = readFlags(typed, own[study])
-  const { topK, depth, totalTokens, sample, calibration, seed } = flags
+  const { topK, depth, totalTokens, sample, calibrationSample, seed } = flags
   const clock = given['clock'] === true
   if (flags.recording !== undefined) refuseBeside(typed, clock)
   checkPrices(flags)
   const suite = loadSuite(flags.suite)
   const judged = sampleQuestions(suite.questions, sample, seed)
   // A larger sample holds the smaller one.
-  const more = new Set(sampleQuestions(suite.questions, sample + calibration, seed))
+  const more = new Set(sampleQuestions(suite.questions, sample + calibrationSample, seed))
   for (const question of judged) more.delete(question)
   return {
     ...{ flags, judged, clock, tree: { topK, depth, totalTokens }, calibration: [...more] },
@@ -144,7 +144,17 @@ function budgetsOf(text: string): Variant[] {
 
 /** What makes a recording has no place beside one that is there. */
 function refuseBeside(typed: Typed, clock: boolean): void {
-  const making = ['draftHead', 'draftModel', 'drafter', 'suite', 'sample', 'calibration', 'seed', 'maxTokens', 'model']
+  const making = [
+    'draftHead',
+    'draftModel',
+    'drafter',
+    'suite',
+    'sample',
+    'calibrationSample',
+    'seed',
+    'maxTokens',
+    'model',
+  ]
   const other = making.find((name) => typed[name] !== undefined) ?? (clock ? 'clock' : undefined)
   if (other === undefined) return
   const flag = other.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
