@@ -34,6 +34,22 @@ function chainPlace({ context, next, draftMs }: RecordedPlace, right: number, by
   return { context, tree, next, draftMs, ...(byLevels ? { levels } : {}) }
 }
 
+/** A tree of one level: a child of 60 %, right or wrong, and wrong siblings of these chances. */
+function levelPlace(
+  { context, next, draftMs }: RecordedPlace,
+  right: boolean,
+  others: readonly number[],
+): RecordedPlace {
+  const chances = [1, 0.6, ...others]
+  const tree = {
+    tokens: chances.map((_, node) => (node === 0 ? next - 1 : node === 1 && right ? next : 1e6 + node)),
+    parents: chances.map((_, node) => (node === 0 ? -1 : 0)),
+    logProbs: chances.map(Math.log),
+    sources: chances.map(() => 0),
+  }
+  return { context, tree, next, draftMs, levels: [{ depth: 1, frontier: [1], topProbs: [[0.9]] }] }
+}
+
 function taught(answers: readonly RecordedAnswer[]): PolicyMemory {
   const memory = { ...createPolicyMemory(), lasting: true }
   for (const answer of answers) teachAnswer(answer, tree, memory)
@@ -52,6 +68,9 @@ describe('teaching', () => {
     // One child of the root at each of 200 places, but for the last, which leaves no room for a draft.
     expect(sum(judged)).toBeCloseTo(199)
     expect(sum(accepted)).toBe(0)
+    const own = memory.cost!.acceptance[0]!.all.first
+    expect(sum(own.judged)).toBeCloseTo(199)
+    expect(sum(own.accepted)).toBe(0)
     expect(memory).toMatchObject({ draftMs: 0 })
     expect(settleMemory(memory)).toMatchObject({ draftMs: null })
   })
@@ -87,6 +106,26 @@ describe('the check', () => {
     const { trees } = checkAnswer(answer!, tree, dear, machine)
     expect(trees).toEqual(checkAnswer(answer!, tree, memory, machine).trees)
     expect(trees.real).toBeGreaterThan(4)
+  })
+
+  it('tells drafts of one estimate apart by entropy, as the budget does', () => {
+    /** A first child of 60 %, right in one of three open places and in nine of ten sure ones. */
+    const answers = (seed: number): RecordedAnswer[] =>
+      answersOf(0, seed).map((answer) => ({
+        ...answer,
+        places: answer.places.map((place, position) => {
+          const open = position % 2 === 0
+          const right = uniformAt(seed + 10, answer.places.length * seed + position) < (open ? 0.33 : 0.9)
+          return levelPlace(place, right, open ? Array<number>(8).fill(0.05) : [0.001])
+        }),
+      }))
+    const memory = taught(answers(1))
+    const { calibrated } = summariseCheck(answers(2).map((answer) => checkAnswer(answer, tree, memory, machine)))
+    const between = calibrated.classes.filter(({ from, to }) => from >= 0.5 && to <= 0.7)
+    expect(between.reduce((nodes, own) => nodes + own.nodes, 0)).toBe(0)
+    const chances = calibrated.classes.filter(({ from, nodes }) => from >= 0.2 && nodes > 0).map((own) => own.accepted!)
+    expect(Math.min(...chances)).toBeLessThan(0.45)
+    expect(Math.max(...chances)).toBeGreaterThan(0.8)
   })
 
   it('sees it where the answers are unlike those that were learned from', () => {

@@ -2,21 +2,21 @@
  * Holds what was learned against an answer that it was not learned from: chances of single nodes, tokens of a round from
  * every place, and the rounds that the budget in use would make at this machine's prices.
  */
-import { defined } from '../../util/assert.ts'
 import {
   createPolicy,
-  judgeNodes,
+  draftJudges,
+  type Budget,
   type CalibrationCheck,
   type CalibrationTree,
   type GroupCheck,
   type PolicyMemory,
   type TokensCheck,
 } from '../../policy/index.ts'
-import { createTree, type TokenTree } from '../../tree/index.ts'
+import type { TokenTree } from '../../tree/index.ts'
 import type { VirtualMachine } from '../simulate/machine.ts'
 import { recordedWorld } from '../simulate/recorded-world.ts'
 import { virtualRounds } from '../simulate/rounds.ts'
-import type { RecordedAnswer, RecordedPlace } from '../simulate/types.ts'
+import type { RecordedAnswer } from '../simulate/types.ts'
 import { geometricMean } from '../statistics.ts'
 import { groupsOf } from '../suite.ts'
 import { countNode, emptySums, reliabilityOf } from './reliability.ts'
@@ -27,6 +27,8 @@ import type { HeldAnswer } from './types.ts'
 const OVERALL = 'overall'
 /** Room that never limits a budget. */
 const AMPLE = 1 << 20
+/** All that was recorded. */
+const WHOLE: Budget = { depth: AMPLE, width: AMPLE, nodes: AMPLE }
 
 /** One held-out answer. `memory` is what sessions would start from; it is copied. */
 export function checkAnswer(
@@ -38,8 +40,15 @@ export function checkAnswer(
   const calibrated = emptySums()
   const own = emptySums()
   const text = answer.places.map(({ next }) => next)
-  for (const [position, place] of answer.places.entries()) {
-    for (const node of judgeNodes(memory, treeOf(place), text.slice(position))) {
+  const world = recordedWorld(answer, freeMachine, 1)
+  const judgeOfRound = draftJudges(memory)
+  for (const position of text.keys()) {
+    const judge = judgeOfRound()
+    world.draft(position, WHOLE, (level, budget) => {
+      judge.see(level)
+      return budget
+    })
+    for (const node of judge.judge(text.slice(position))) {
       countNode(calibrated, node.predicted, node.accepted)
       countNode(own, node.own, node.accepted)
     }
@@ -72,15 +81,6 @@ export function summariseCheck(answers: readonly HeldAnswer[]): CalibrationCheck
 }
 
 // ---------------------------------------------------------------------------------------------------------------
-
-function treeOf({ tree }: RecordedPlace): TokenTree {
-  const built = createTree(defined(tree.tokens[0]))
-  for (let node = 1; node < tree.tokens.length; node++) {
-    const logProb = Math.min(0, defined(tree.logProbs[node]))
-    built.add(defined(tree.parents[node]), defined(tree.tokens[node]), logProb, defined(tree.sources[node]))
-  }
-  return built
-}
 
 /** From every place behind which the text is as long as the tree may be deep; nothing is learned on the way. */
 function checkTrees(answer: RecordedAnswer, tree: CalibrationTree, memory: PolicyMemory): TokensCheck {
