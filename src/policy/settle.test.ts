@@ -2,10 +2,12 @@ import { describe, expect, it } from 'vitest'
 import { createTree } from '../tree/index.ts'
 import { Acceptance } from './acceptance.ts'
 import { CalibratedAcceptance } from './heterospec-cost/acceptance.ts'
+import { FadingFit } from './heterospec-cost/fading-fit.ts'
 import { costMemory } from './heterospec-cost/memory.ts'
 import { Outlook } from './heterospec-cost/outlook.ts'
+import { RoundTimes } from './heterospec-cost/times.ts'
 import { createPolicyMemory } from './memory.ts'
-import { HEAVIEST, HEAVIEST_OUTLOOK, settleMemory } from './settle.ts'
+import { HEAVIEST, HEAVIEST_OUTLOOK, priceDrafts, settleMemory } from './settle.ts'
 import type { PolicyMemory } from './types.ts'
 
 /** A root with one child that is believed to 90 %. */
@@ -132,5 +134,18 @@ describe('what heterospec-cost has learned', () => {
     expect(foreseen(after(20))).toBeGreaterThan(0.7)
     expect(foreseen(after(90))).toBeGreaterThan(0.5)
     expect(foreseen(after(130))).toBeLessThan(0.5)
+  })
+
+  it('takes draft prices that were measured on the machine, until its own rounds tell others', () => {
+    const priced = (price: Parameters<typeof priceDrafts>[1]): PolicyMemory => {
+      const settled = settleMemory(learned(1, true, lasting()))
+      priceDrafts(settled, price)
+      return settled
+    }
+    const grown = priced({ roundMs: 12, levelMs: 2 })
+    expect(grown).toMatchObject({ draftMs: 12, levelMs: 2 })
+    expect(new RoundTimes(costMemory(grown)).level).toEqual({ passMs: 2, nodeMs: 0 })
+    const whole = priced({ roundMs: 3, levelMs: null })
+    expect(new FadingFit(costMemory(whole).draftTimes, 3).expect([0, 20, 1])).toBeCloseTo(3, 0)
   })
 })

@@ -5,9 +5,11 @@
  */
 import { omit } from '../util/omit.ts'
 import { settleCost } from './heterospec-cost/memory.ts'
+import { beginTimes } from './heterospec-cost/times.ts'
 import { fitBins } from './heterospec/bins.ts'
 import { REMEMBERED } from './heterospec/learning.ts'
 import type { SplitLoss } from './heterospec/cart.ts'
+import type { DraftPrice } from './priced.ts'
 import type { BinMemory, PolicyMemory } from './types.ts'
 
 /**
@@ -30,6 +32,13 @@ export function settleMemory(memory: PolicyMemory, loss: SplitLoss = 'weighted')
     bins: memory.bins && settleBins(memory.bins, loss),
     cost: capped.cost && settleCost(capped.cost, HEAVIEST_OUTLOOK),
   }
+}
+
+/** Writes into a settled memory what a draft takes on this machine, so that budgets need not find out by drafting too much. */
+export function priceDrafts(memory: PolicyMemory, price: DraftPrice): void {
+  memory.draftMs = price.roundMs
+  memory.levelMs = price.levelMs
+  if (memory.cost !== null) beginTimes(memory.cost, price)
 }
 
 // ---------------------------------------------------------------------------------------------------------------

@@ -150,6 +150,7 @@ describe('a trace', () => {
 
   it.each([
     [['--curve', 'flat', '--budgets', 'goodput'], 'expected a recording for --budgets, got a trace'],
+    [['--curve', 'flat', '--memory', 'run'], 'expected a recording for --memory run, got a trace'],
     [['--curve', 'flat', '--row-ms', '5', '--validate'], 'expected a recording for --validate, got a trace'],
     [[], 'expected the prices of a machine for a trace, got none'],
   ])('is refused with %j', async (args, sentence) => {

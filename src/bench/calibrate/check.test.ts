@@ -57,6 +57,7 @@ function taught(answers: readonly RecordedAnswer[]): PolicyMemory {
 }
 
 const machine = measuredMachine('fake', fakeRecording().prices, 'lookup')
+const here = { machine, draft: { roundMs: 0.3, levelMs: 0.05 } }
 
 describe('teaching', () => {
   it('judges the tree of every place, whatever the budget would have verified', () => {
@@ -85,7 +86,7 @@ describe('teaching', () => {
 describe('the check', () => {
   it.each([0.3, 0.6, 0.9])('finds what was learned to come true on other answers (right with %d)', (rate) => {
     const memory = taught(answersOf(rate, 1))
-    const held = answersOf(rate, 2).map((answer) => checkAnswer(answer, tree, memory, machine))
+    const held = answersOf(rate, 2).map((answer) => checkAnswer(answer, tree, memory, here))
     const { calibrated, own, groups } = summariseCheck(held)
     expect(calibrated.error!).toBeLessThan(0.03)
     if (rate < 0.9) expect(own.error!).toBeGreaterThan(5 * calibrated.error!)
@@ -102,9 +103,11 @@ describe('the check', () => {
   it('takes whole trees whatever a draft costs', () => {
     const memory = taught(answersOf(0.9, 1))
     const [answer] = answersOf(0.9, 2)
-    const dear = { ...memory, draftMs: 100, levelMs: 20 }
-    const { trees } = checkAnswer(answer!, tree, dear, machine)
-    expect(trees).toEqual(checkAnswer(answer!, tree, memory, machine).trees)
+    const free = checkAnswer(answer!, tree, memory, here)
+    const dear = checkAnswer(answer!, tree, memory, { machine, draft: { roundMs: 500, levelMs: 100 } })
+    const { trees } = dear
+    expect(trees).toEqual(free.trees)
+    expect(dear.rounds!.real).toBeLessThan(free.rounds!.real)
     expect(trees.real).toBeGreaterThan(4)
   })
 
@@ -120,7 +123,7 @@ describe('the check', () => {
         }),
       }))
     const memory = taught(answers(1))
-    const { calibrated } = summariseCheck(answers(2).map((answer) => checkAnswer(answer, tree, memory, machine)))
+    const { calibrated } = summariseCheck(answers(2).map((answer) => checkAnswer(answer, tree, memory, here)))
     const between = calibrated.classes.filter(({ from, to }) => from >= 0.5 && to <= 0.7)
     expect(between.reduce((nodes, own) => nodes + own.nodes, 0)).toBe(0)
     const chances = calibrated.classes.filter(({ from, nodes }) => from >= 0.2 && nodes > 0).map((own) => own.accepted!)
@@ -131,7 +134,7 @@ describe('the check', () => {
   it('sees it where the answers are unlike those that were learned from', () => {
     const memory = taught(answersOf(0.9, 1))
     const { calibrated, groups } = summariseCheck(
-      answersOf(0.3, 2).map((answer) => checkAnswer(answer, tree, memory, machine)),
+      answersOf(0.3, 2).map((answer) => checkAnswer(answer, tree, memory, here)),
     )
     expect(calibrated.error!).toBeGreaterThan(0.1)
     expect(groups.at(-1)!.trees.expected).toBeGreaterThan(1.5 * groups.at(-1)!.trees.real)
@@ -141,7 +144,7 @@ describe('the check', () => {
     const memory = taught(answersOf(0.6, 1))
     const before = structuredClone(memory)
     const [answer] = answersOf(0.9, 3)
-    checkAnswer(answer!, tree, memory, machine)
+    checkAnswer(answer!, tree, memory, here)
     expect(memory).toEqual(before)
     expect(checkAnswer(answer!, tree, memory, undefined).rounds).toBeNull()
   })

@@ -5,9 +5,11 @@
 import {
   createPolicy,
   draftJudges,
+  priceDrafts,
   type Budget,
   type CalibrationCheck,
   type CalibrationTree,
+  type DraftPrice,
   type GroupCheck,
   type PolicyMemory,
   type TokensCheck,
@@ -30,12 +32,19 @@ const AMPLE = 1 << 20
 /** All that was recorded. */
 const WHOLE: Budget = { depth: AMPLE, width: AMPLE, nodes: AMPLE }
 
-/** One held-out answer. `memory` is what sessions would start from; it is copied. */
+/** What this machine takes. */
+export interface PricesHere {
+  readonly machine: VirtualMachine
+  /** What sessions would start from. */
+  readonly draft: DraftPrice
+}
+
+/** One held-out answer. `memory` is settled, without prices; it is copied. */
 export function checkAnswer(
   answer: RecordedAnswer,
   tree: CalibrationTree,
   memory: PolicyMemory,
-  machine: VirtualMachine | undefined,
+  here: PricesHere | undefined,
 ): HeldAnswer {
   const calibrated = emptySums()
   const own = emptySums()
@@ -56,7 +65,7 @@ export function checkAnswer(
   return {
     ...{ group: answer.group, places: answer.places.length, calibrated, own },
     trees: checkTrees(answer, tree, memory),
-    rounds: machine === undefined ? null : checkRounds(answer, memory, machine),
+    rounds: here === undefined ? null : checkRounds(answer, memory, here),
   }
 }
 
@@ -86,8 +95,7 @@ export function summariseCheck(answers: readonly HeldAnswer[]): CalibrationCheck
 function checkTrees(answer: RecordedAnswer, tree: CalibrationTree, memory: PolicyMemory): TokensCheck {
   const world = recordedWorld(answer, freeMachine, 1)
   const sums = { rounds: 0, expected: 0, real: 0 }
-  // Real prices of drafts beside free passes would end every tree at its first level.
-  const policy = createPolicy(wideBudget(tree), { ...structuredClone(memory), draftMs: null, levelMs: null })
+  const policy = createPolicy(wideBudget(tree), structuredClone(memory))
   for (let position = 0; position + tree.depth + 1 < world.tokens; position++) {
     const drafted = draftAt(world, policy, position, AMPLE)
     if (drafted === undefined) continue
@@ -115,13 +123,15 @@ function walked(tree: TokenTree, position: number, tokenAt: (position: number) =
 function checkRounds(
   answer: RecordedAnswer,
   memory: PolicyMemory,
-  machine: VirtualMachine,
+  { machine, draft }: PricesHere,
 ): NonNullable<HeldAnswer['rounds']> {
   const world = recordedWorld(answer, machine, 1)
+  const start = structuredClone(memory)
+  priceDrafts(start, draft)
   const sums = { rounds: 0, expected: 0, real: 0 }
   let position = 0
   let ms = 0
-  for (const round of virtualRounds(world, createPolicy(usedBudget, structuredClone(memory)))) {
+  for (const round of virtualRounds(world, createPolicy(usedBudget, start))) {
     const emitted = round.accepted.length + 1
     ms += round.draftMs + round.verifyMs + machine.hostMs(round.scored.size - 1)
     const deepest = round.scored.depths.reduce((most, depth) => Math.max(most, depth), 0)
