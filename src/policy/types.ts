@@ -120,7 +120,7 @@ export interface CostMemory {
   readonly acceptance: { readonly all: CountsByDepth; readonly bins: CountsByDepth[] }[]
   /** Per kind of node: the chances of the children that it turned out to have, best first. Means, and their weights. */
   readonly outlook: { readonly weights: number[]; readonly chances: number[][] }
-  /** Sums of a fading least-squares fit of draft times; see `heterospec-cost/draft-price.ts`. */
+  /** Sums of a fading least-squares fit of draft times; see `heterospec-cost/times.ts`. */
   readonly draftTimes: { readonly products: number[]; readonly moments: number[] }
   /** The same of the work around a pass. */
   readonly hostTimes: { readonly products: number[]; readonly moments: number[] }

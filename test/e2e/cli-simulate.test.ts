@@ -150,6 +150,7 @@ describe('a trace', () => {
 
   it.each([
     [['--curve', 'flat', '--budgets', 'goodput'], 'expected a recording for --budgets, got a trace'],
+    [['--curve', 'flat', '--memory', 'run'], 'expected a recording for --memory run, got a trace'],
     [['--curve', 'flat', '--row-ms', '5', '--validate'], 'expected a recording for --validate, got a trace'],
     [[], 'expected the prices of a machine for a trace, got none'],
   ])('is refused with %j', async (args, sentence) => {
@@ -175,6 +176,7 @@ describe('wrong use of simulate', () => {
     [['--record', 'REC.new', '--drafter', 'magic'], 'got the drafter "magic"'],
     [['--record', 'REC.new', '--drafter', 'model'], 'no draft model'],
     [['REC', '--validate', '--batch', '2'], 'expected this machine and one sequence for --validate'],
+    [['REC', '--validate', '--memory', 'run'], 'expected questions on their own for --validate, got --memory run'],
   ])('%j ends with 2 and one sentence', async (args, sentence) => {
     const ended = await simulate(...args.map((arg) => arg.replace('REC', recorded)))
     expect(ended).toMatchObject({ code: 2, stdout: '' })

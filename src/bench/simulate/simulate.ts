@@ -10,7 +10,15 @@ import { readSource, type SimulationSource } from './file.ts'
 import { resolveDrafter } from './header.ts'
 import { curveMachine, measuredMachine, parseCurve, type VirtualMachine } from './machine.ts'
 import { plainPassMs, repriceTrace } from './reprice.ts'
-import type { NamedBudget, PriceList, Recording, SimulatedSummary, SimulationDocument, Validation } from './types.ts'
+import type {
+  NamedBudget,
+  PriceList,
+  Recording,
+  SimulatedSummary,
+  SimulationDocument,
+  SimulationMemory,
+  Validation,
+} from './types.ts'
 
 /** What is asked for besides the file. */
 export interface SimulationOptions {
@@ -25,6 +33,8 @@ export interface SimulationOptions {
   readonly batch: number
   /** Path of a calibration from which budgets start; default: they know nothing. */
   readonly calibration?: string | undefined
+  /** How long budgets remember what they learned. Default: `question`. */
+  readonly memory?: SimulationMemory | undefined
 }
 
 export interface Simulated {
@@ -88,13 +98,13 @@ function checkMachine({ cost, curve, rowMs }: Pick<SimulationOptions, 'cost' | '
 }
 
 function ofRecording(file: string, recording: Recording, options: SimulationOptions): SimulationDocument {
-  const { batch, budgets = DEFAULT_BUDGETS } = options
+  const { batch, budgets = DEFAULT_BUDGETS, memory = 'question' } = options
   const list = options.cost === undefined ? undefined : readCostDocument(options.cost)
   const machine = machineOf(recording, options, list)
   const calibration = calibrationFor(recording, options.calibration, budgets)
-  const answers = simulateBudgets({ recording, machine, batch, calibration }, budgets)
+  const answers = simulateBudgets({ recording, machine, batch, calibration, memory }, budgets)
   return {
-    ...{ kind: 'heterospec-simulation', version: 1, source: 'recording', file, machine: machine.name, batch },
+    ...{ kind: 'heterospec-simulation', version: 1, source: 'recording', file, machine: machine.name, batch, memory },
     ...{ summary: summariseAnswers(answers), answers, validation: null },
     remarks: recordingRemarks(recording, options, list),
     provenance: recording.provenance,
@@ -140,7 +150,7 @@ function pricesDrafter({ draft }: PriceList, drafter: string): boolean {
 
 function recordingRemarks(
   { prices, drafter, tree, scored, answers }: Recording,
-  { batch, curve }: SimulationOptions,
+  { batch, curve, memory }: SimulationOptions,
   list: CostList | undefined,
 ): string[] {
   const places = answers.reduce((sum, answer) => sum + answer.places.length, 0)
@@ -162,6 +172,7 @@ function recordingRemarks(
       list !== undefined && !pricesDrafter(list, drafter.name),
       `The price list has no drafter ${drafter.name}: a draft takes what it took where it was recorded.`,
     ],
+    [memory === 'run', 'Each budget goes on with what it learned from the questions before.'],
     [curve !== undefined, 'A curve knows no context: attention to a long text costs nothing extra.'],
     [
       batch > 1,
@@ -180,12 +191,18 @@ function learnsFromScores({ options: { method, sources } }: Recording['drafter']
 function ofTrace(
   file: string,
   rounds: Extract<SimulationSource, { kind: 'trace' }>['rounds'],
-  { budgets, cost, curve, rowMs, batch, calibration }: SimulationOptions,
+  { budgets, cost, curve, rowMs, batch, calibration, memory }: SimulationOptions,
 ): SimulationDocument {
   if (calibration !== undefined) {
     throw new UsageError(
       'bad-option',
       `expected a recording for --calibration, got a trace (${file}), whose rounds are as they are; make one with --record, or leave --calibration out`,
+    )
+  }
+  if (memory === 'run') {
+    throw new UsageError(
+      'bad-option',
+      `expected a recording for --memory run, got a trace (${file}), whose rounds are as they are; make one with --record, or leave --memory out`,
     )
   }
   if (budgets !== undefined) {
@@ -197,7 +214,7 @@ function ofTrace(
   const machine = traceMachine(rounds, { cost, curve, rowMs, batch })
   const answers = repriceTrace(rounds, machine, batch)
   return {
-    ...{ kind: 'heterospec-simulation', version: 1, source: 'trace', file, machine: machine.name, batch },
+    ...{ kind: 'heterospec-simulation', version: 1, source: 'trace', file, machine: machine.name, batch, memory: null },
     ...{ summary: summariseAnswers(answers), answers, validation: null, provenance: null },
     remarks: ['A trace keeps its rounds: another budget would have decided otherwise at other prices.'],
   }
@@ -205,7 +222,7 @@ function ofTrace(
 
 function traceMachine(
   rounds: Extract<SimulationSource, { kind: 'trace' }>['rounds'],
-  { cost, curve, rowMs, batch }: Omit<SimulationOptions, 'budgets' | 'calibration'>,
+  { cost, curve, rowMs, batch }: Omit<SimulationOptions, 'budgets' | 'calibration' | 'memory'>,
 ): VirtualMachine {
   if (cost !== undefined) {
     const { cpu, ...prices } = readCostDocument(cost)

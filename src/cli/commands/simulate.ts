@@ -66,6 +66,10 @@ const simulateOptions = z.strictObject({
     .string()
     .optional()
     .describe('a file of "heterospec calibrate" from which budgets start at each answer; default: they know nothing'),
+  memory: z
+    .enum(['question', 'run'])
+    .default('question')
+    .describe('what budgets remember: nothing of other questions, or all that came before, as one process would'),
   validate: z.boolean().default(false).describe('also decode the recorded prompts here, and tell the error'),
 })
 
@@ -204,6 +208,9 @@ async function validate(
 ): Promise<SimulationDocument> {
   if (flags.cost !== undefined || flags.curve !== undefined || flags.batch !== 1) {
     throw misuse('this machine and one sequence for --validate', 'another', 'leave --cost, --curve and --batch out')
+  }
+  if (flags.memory !== 'question') {
+    throw misuse('questions on their own for --validate', '--memory run', 'leave one of them out')
   }
   using interrupt = listenForInterrupt()
   const { signal } = interrupt

@@ -34,6 +34,8 @@ export interface DraftKind {
 
 export class CalibratedAcceptance {
   readonly #sources: CostMemory['acceptance']
+  /** Nothing fades: see `PolicyMemory.lasting`. */
+  readonly #lasting: boolean
   /** Per source: of first and of deeper levels. */
   readonly #shifts: { readonly first: Shift; readonly deeper: Shift }[] = []
   /** Curves by source, depth and bin, built when asked for; they hold for a round. */
@@ -41,9 +43,10 @@ export class CalibratedAcceptance {
   /** The same of all bins together, before the shift. */
   #coarse = new Map<number, number[]>()
 
-  /** `sources` is where the counts live; it may be shared with other requests. */
-  constructor(sources: CostMemory['acceptance']) {
+  /** `sources` is where the counts live; it may be shared with other requests. With `lasting` older nodes do not fade. */
+  constructor(sources: CostMemory['acceptance'], lasting = false) {
     this.#sources = sources
+    this.#lasting = lasting
   }
 
   /** Starts a round: what was learned since the last one counts from here on, by whomever. */
@@ -80,9 +83,13 @@ export class CalibratedAcceptance {
     while (this.#sources.length <= kind.source) this.#sources.push(nothingSeen())
     const { all, bins } = this.#sources[kind.source] as CostMemory['acceptance'][number]
     const at = locate(KNOTS, prob)
-    countJudged(deeper ? all.deeper : all.first, at, right, ALL.fade)
+    countJudged(deeper ? all.deeper : all.first, at, right, this.#fade(ALL))
     const own = bins[bin]
-    if (own !== undefined) countJudged(deeper ? own.deeper : own.first, at, right, OF_BIN.fade)
+    if (own !== undefined) countJudged(deeper ? own.deeper : own.first, at, right, this.#fade(OF_BIN))
+  }
+
+  #fade({ fade }: Weighing): number {
+    return this.#lasting ? 1 : fade
   }
 
   #shift({ source, depth }: DraftKind): Shift {
