@@ -13,6 +13,7 @@ describe('curves', () => {
     const of = (text: string) => rows.map(parseCurve(text))
     expect(of('flat')).toEqual(rows.map(() => 1))
     expect(of('linear')).toEqual(rows)
+    expect(of('slope:0.5').slice(0, 4)).toEqual([1, 1.5, 2, 4])
     expect(of('stairs:8')).toEqual([1, 1, 1, 1, 1, 2, 2, 3, 8, 9, 16])
     expect(of('stairs:8:0.5')).toEqual([1, 1, 1, 1, 1, 1.5, 1.5, 2, 4.5, 5, 8.5])
     expect(of('gpu')).toEqual([1, 1, 1, 1, 1, 1, 1, 1, 1, 65 / 64, 2])
@@ -24,6 +25,8 @@ describe('curves', () => {
     'steep',
     'flat:3',
     'linear:2',
+    'slope',
+    'slope:0',
     'stairs',
     'stairs:0',
     'stairs:x',
