@@ -159,6 +159,7 @@ function recordingRemarks(
       true,
       `${answers.length} answers, ${places} places, drafter ${drafter.name}, recorded trees of up to ${tree.nodes} nodes.`,
     ],
+    [true, 'The oracle knows the text and verifies no wrong node: no budget can take less time with these trees.'],
     [
       learnsFromScores(drafter),
       `Recycling learns from the scores of verified nodes: here from the wrong ones among the best ${scored} of every place, whatever a budget would have verified.`,
