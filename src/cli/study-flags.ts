@@ -71,8 +71,16 @@ const rankOptions = z.strictObject({
   clock: z.boolean().default(false).describe('also decode with EAGLE’s tree and measure times'),
 })
 
-/** The four of them. */
-export type StudyName = 'ablation' | 'alpha' | 'rank' | 'bins'
+const costOptions = z.strictObject({
+  levelMs: z
+    .number()
+    .gt(0)
+    .optional()
+    .describe('milliseconds of one level of a draft on the invented machines; default: as recorded'),
+})
+
+/** All of them. */
+export type StudyName = 'ablation' | 'alpha' | 'rank' | 'bins' | 'cost'
 
 const group: FlagGroup = { title: 'Study', flags: flagsOf(studyOptions) }
 const own: Readonly<Record<StudyName, readonly Flag[]>> = {
@@ -80,6 +88,7 @@ const own: Readonly<Record<StudyName, readonly Flag[]>> = {
   alpha: [],
   rank: flagsOf(rankOptions),
   bins: [],
+  cost: flagsOf(costOptions),
 }
 
 /** What was asked for. */
@@ -91,6 +100,8 @@ export interface StudyPlan {
   /** Budgets beside the paper's rows. */
   readonly others: readonly Variant[]
   readonly clock: boolean
+  /** Prices that only `cost` asks for. */
+  readonly levelMs: number | undefined
   /** For decoding by the clock. */
   readonly options: BenchOptions
 }
@@ -107,7 +118,8 @@ export function planStudy(study: StudyName, typed: Typed): StudyPlan {
   const { topK, depth, totalTokens, sample, calibrationSample, seed } = flags
   const clock = given['clock'] === true
   if (flags.recording !== undefined) refuseBeside(typed, clock)
-  checkPrices(flags)
+  const levelMs = study === 'cost' ? costOptions.parse(given).levelMs : undefined
+  checkPrices({ ...flags, levelMs })
   const suite = loadSuite(flags.suite)
   const judged = sampleQuestions(suite.questions, sample, seed)
   // A larger sample holds the smaller one.
@@ -115,6 +127,7 @@ export function planStudy(study: StudyName, typed: Typed): StudyPlan {
   for (const question of judged) more.delete(question)
   return {
     ...{ flags, judged, clock, tree: { topK, depth, totalTokens }, calibration: [...more] },
+    levelMs,
     others: study === 'ablation' ? budgetsOf(ablationOptions.parse(given).budgets) : [],
     options: {
       suite: { file: flags.suite ?? 'Spec-Bench', sha256: suite.sha256, questions: judged.length },

@@ -48,11 +48,16 @@ describe('a recording', () => {
   it('is judged by budgets at the prices that it holds', async () => {
     const { summary, answers, machine } = await document(recorded, '--budgets', 'goodput,fixed:nodes=4:depth=2')
     expect(machine).toContain('1 thread, as recorded')
-    expect([...new Set(summary.map(({ budget }) => budget))]).toEqual(['off', 'goodput', 'fixed:nodes=4:depth=2'])
+    expect([...new Set(summary.map(({ budget }) => budget))]).toEqual([
+      'off',
+      'goodput',
+      'fixed:nodes=4:depth=2',
+      'oracle',
+    ])
     expect([...new Set(summary.map(({ group }) => group))]).toEqual(['qa', 'rag', 'overall'])
     const off = summary.find(({ budget, group }) => budget === 'off' && group === 'overall')
     expect(off).toMatchObject({ tau: 1, speedup: { mean: 1 }, questions: 3 })
-    expect(answers).toHaveLength(9)
+    expect(answers).toHaveLength(12)
     for (const { tokens, calls, verified } of answers) expect(calls <= tokens && calls <= verified).toBe(true)
   })
 
@@ -163,7 +168,7 @@ describe('a trace', () => {
 describe('wrong use of simulate', () => {
   it.each([
     [[], 'expected a recording or --record, got neither'],
-    [['REC', '--curve', 'steep'], 'expected a curve like flat, linear, stairs:8'],
+    [['REC', '--curve', 'steep'], 'expected a curve like flat, linear, slope:0.1'],
     [['REC', '--curve', 'flat', '--cost', 'x.json'], 'got --cost and --curve'],
     [['REC', '--row-ms', '5'], 'expected a curve for --row-ms, got none'],
     [['REC', '--batch', '0'], "for --batch, got '0'"],

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { beforeAll, describe, expect, inject, it } from 'vitest'
+import type { CostStudyDocument } from '../../src/bench/study/cost-types.ts'
 import type { AblationDocument, StudyDocument } from '../../src/bench/study/types.ts'
 import { fakeRecording, recordingLines } from '../fixtures/recording.ts'
 import { tinyFile, tinyHeadFile } from '../tiny.ts'
@@ -76,6 +77,23 @@ describe('a study', () => {
     expect(told.stdout).toContain('goodput: what it decides depends on prices')
   })
 
+  it('of prices replays it too, and one of a drafter without levels', async () => {
+    const [file] = recordings()
+    const prices = ['--curve', 'slope:0.05', '--row-ms', '20', '--level-ms', '1']
+    const made = (await document('cost', ...base, ...prices, '--html', at('cost.html'))) as CostStudyDocument
+    expect(made).toMatchObject({ study: 'cost', questions: { judged: 2, calibration: 2 } })
+    expect(recordings()).toEqual([file])
+    const page = readFileSync(at('cost.html'), 'utf8')
+    for (const part of ['heterospec study cost', 'id="crossover-section"', made.sweep.best])
+      expect(page).toContain(part)
+    expect(await document('cost', '--recording', join(cache, 'studies', file!), ...shape, ...prices)).toEqual(made)
+    const told = await study('cost', ...base, '--drafter', 'lookup')
+    expect(told).toMatchObject({ code: 0 })
+    for (const variant of ['off', 'EAGLE', 'best fixed', 'goodput', 'heterospec-cost', 'oracle']) {
+      expect(told.stdout).toMatch(new RegExp(`^${variant} +\\d+ +\\d+ +\\d\\.\\d\\d +\\d`, 'm'))
+    }
+  })
+
   it('goes on with an interrupted recording, question by question', async () => {
     const args = [...base, '--seed', '2', '--max-tokens', '120', '--sample', '2']
     const running = startCli(['study', 'bins', ...args], { env })
@@ -146,6 +164,8 @@ describe('wrong use of study', () => {
     [['ablation', '--budgets', 'greedy'], 'got the budget "greedy"'],
     [['bins', '--draft-model', 'nowhere.gguf', '--curve', 'steep'], 'expected a curve like flat'],
     [['bins', '--recording', recording, '--row-ms', '3'], 'expected a curve for --row-ms, got none'],
+    [['cost', '--recording', recording, '--level-ms', '3'], 'expected a curve for --level-ms, got none'],
+    [['cost', '--recording', recording], 'record two of a group or more'],
     [['bins', '--recording', recording, '--sample', '3'], 'expected no --sample beside --recording'],
     [['ablation', '--recording', recording, '--clock'], 'expected no --clock beside --recording'],
     [['bins', '--recording', recording], 'expected a drafter that grows its tree level by level, got lookup'],

@@ -8,7 +8,8 @@ import type { PricedDrafter } from '../cost/draft.ts'
 import { OVERALL, simulateBudgets, summariseAnswers } from './budgets.ts'
 import { readSource, type SimulationSource } from './file.ts'
 import { resolveDrafter } from './header.ts'
-import { curveMachine, measuredMachine, parseCurve, type VirtualMachine } from './machine.ts'
+import { curveMachine, measuredMachine, parseCurve, pricedLevels, type VirtualMachine } from './machine.ts'
+import { oracleAnswers } from './oracle.ts'
 import { plainPassMs, repriceTrace } from './reprice.ts'
 import type {
   NamedBudget,
@@ -30,6 +31,8 @@ export interface SimulationOptions {
   readonly curve?: string | undefined
   /** Milliseconds of one row, for a curve; default: what it took where the file was made. */
   readonly rowMs?: number | undefined
+  /** Milliseconds of one level of a draft, for a curve; default: as recorded. Drafts in one piece take what they took. */
+  readonly levelMs?: number | undefined
   readonly batch: number
   /** Path of a calibration from which budgets start; default: they know nothing. */
   readonly calibration?: string | undefined
@@ -58,7 +61,7 @@ export function runSimulation(file: string, options: SimulationOptions): Simulat
 }
 
 /** Refuses prices that are none, before long work. Throws `bad-option`, `bad-file`. */
-export function checkPrices(options: Pick<SimulationOptions, 'cost' | 'curve' | 'rowMs'>): void {
+export function checkPrices(options: Pick<SimulationOptions, 'cost' | 'curve' | 'rowMs' | 'levelMs'>): void {
   checkMachine(options)
   if (options.curve !== undefined) parseCurve(options.curve)
   if (options.cost !== undefined) readCostDocument(options.cost)
@@ -88,12 +91,16 @@ const NO_PRICES: PriceList = {
   host: { plainMs: 0, treeMs: 0, treeNodes: 1, betweenMs: 0 },
 }
 
-function checkMachine({ cost, curve, rowMs }: Pick<SimulationOptions, 'cost' | 'curve' | 'rowMs'>): void {
+function checkMachine({ cost, curve, rowMs, levelMs }: Parameters<typeof checkPrices>[0]): void {
   if (cost !== undefined && curve !== undefined) {
     throw new UsageError('bad-option', 'expected one machine, got --cost and --curve; leave one of them out')
   }
-  if (rowMs !== undefined && curve === undefined) {
-    throw new UsageError('bad-option', 'expected a curve for --row-ms, got none; add --curve or leave it out')
+  for (const [flag, value] of [
+    ['row-ms', rowMs],
+    ['level-ms', levelMs],
+  ] as const) {
+    if (value === undefined || curve !== undefined) continue
+    throw new UsageError('bad-option', `expected a curve for --${flag}, got none; add --curve or leave it out`)
   }
 }
 
@@ -102,7 +109,8 @@ function ofRecording(file: string, recording: Recording, options: SimulationOpti
   const list = options.cost === undefined ? undefined : readCostDocument(options.cost)
   const machine = machineOf(recording, options, list)
   const calibration = calibrationFor(recording, options.calibration, budgets)
-  const answers = simulateBudgets({ recording, machine, batch, calibration, memory }, budgets)
+  const parts = { recording, machine, batch, calibration, memory }
+  const answers = [...simulateBudgets(parts, budgets), ...oracleAnswers(parts)]
   return {
     ...{ kind: 'heterospec-simulation', version: 1, source: 'recording', file, machine: machine.name, batch, memory },
     ...{ summary: summariseAnswers(answers), answers, validation: null },
@@ -113,7 +121,7 @@ function ofRecording(file: string, recording: Recording, options: SimulationOpti
 
 function machineOf(
   recording: Recording,
-  { cost, curve, rowMs, batch }: SimulationOptions,
+  { cost, curve, rowMs, levelMs, batch }: SimulationOptions,
   list: CostList | undefined,
 ): VirtualMachine {
   const { prices, drafter, provenance, identity } = recording
@@ -123,7 +131,8 @@ function machineOf(
   }
   if (curve !== undefined) {
     const row = defined(prices.target.find(({ rows }) => rows === 1)).ms
-    return curveMachine(curve, { rowMs: rowMs ?? row, batch, prices, drafter: drafter.name })
+    const own = levelMs === undefined ? prices : pricedLevels(prices, levelMs)
+    return curveMachine(curve, { rowMs: rowMs ?? row, batch, prices: own, drafter: drafter.name })
   }
   const threads = identity.threads === 1 ? '1 thread' : `${identity.threads} threads`
   return measuredMachine(`${provenance.machine.cpu}, ${threads}, as recorded`, prices, drafter.name)
@@ -160,6 +169,7 @@ function recordingRemarks(
       true,
       `${answers.length} answers, ${places} places, drafter ${drafter.name}, recorded trees of up to ${tree.nodes} nodes.`,
     ],
+    [true, 'The oracle knows the text and verifies no wrong node: no budget can take less time with these trees.'],
     [
       learnsFromScores(drafter),
       `Recycling learns from the scores of verified nodes: here from the wrong ones among the best ${scored} of every place, whatever a budget would have verified.`,

@@ -59,8 +59,13 @@ const simulateOptions = z.strictObject({
   curve: z
     .string()
     .optional()
-    .describe('an invented machine: flat, linear, stairs:ROWS[:RISE], roofline:ROWS, or gpu (roofline:64)'),
+    .describe('an invented machine: flat, linear, slope:RISE, stairs:ROWS[:RISE], roofline:ROWS, or gpu (roofline:64)'),
   rowMs: z.number().gt(0).optional().describe('milliseconds of one row on the invented machine; default: as recorded'),
+  levelMs: z
+    .number()
+    .gt(0)
+    .optional()
+    .describe('milliseconds of one level of a draft on the invented machine; default: as recorded'),
   batch: z.int().min(1).max(1024).default(1).describe('sequences that share every pass, all alike'),
   calibration: z
     .string()
