@@ -1,6 +1,6 @@
 /** What a memory foretells of single nodes, for checks: the chance of each node that the text judges, and whether it came true. */
 import { createTree, type TokenId, type TokenTree } from '../tree/index.ts'
-import { CalibratedAcceptance } from './heterospec-cost/acceptance.ts'
+import { CalibratedAcceptance, isBestChild } from './heterospec-cost/acceptance.ts'
 import { RoundBins, UNKNOWN_BIN } from './heterospec-cost/bins.ts'
 import type { LevelReport, PolicyMemory } from './types.ts'
 
@@ -50,7 +50,8 @@ function judgeNodes(
     for (const child of tree.children(node)) {
       const own = Math.exp(tree.logProbs[child] as number)
       const [source, depth] = [tree.sources[child] as number, tree.depths[child] as number]
-      const predicted = acceptance.calibrate(own, { source, depth, bin: bins[child] ?? UNKNOWN_BIN })
+      const kind = { source, depth, bin: bins[child] ?? UNKNOWN_BIN, best: isBestChild(tree, child) }
+      const predicted = acceptance.calibrate(own, kind)
       judged.push({ own, predicted, accepted: tree.tokens[child] === token })
     }
     node = tree.child(node, token)

@@ -75,7 +75,7 @@ describe('a settled memory', () => {
 })
 
 describe('what heterospec-cost has learned', () => {
-  const KIND = { source: 0, depth: 1, bin: 1 }
+  const KIND = { source: 0, depth: 1, bin: 1, best: true }
 
   /** After `count` more nodes that the drafter gave one half, all of which came true, or none; their children were as likely. */
   function learned(count: number, right: boolean, memory: PolicyMemory): PolicyMemory {
@@ -118,7 +118,7 @@ describe('what heterospec-cost has learned', () => {
     expect(known(settled)).toBeCloseTo(0.75, 1)
     expect(foreseen(settled)).toBeCloseTo(foreseen(memory), 1)
     const { acceptance, outlook } = costMemory(settled)
-    expect(Math.max(...acceptance[0]!.bins[KIND.bin]!.first.judged)).toBe(HEAVIEST)
+    expect(Math.max(...acceptance[0]!.bins[KIND.bin]!.best.first.judged)).toBe(HEAVIEST)
     const pairs = outlook.weights.flatMap((weight, cell) => (cell % 2 === 0 ? weight + outlook.weights[cell + 1]! : []))
     expect(Math.max(...pairs)).toBeCloseTo(HEAVIEST_OUTLOOK)
     const fresh = costMemory(createPolicyMemory())

@@ -39,7 +39,7 @@ async function calibration(chance: number): Promise<Calibration> {
     return { first: counts, deeper: counts }
   }
   const memory = { ...createPolicyMemory(), acceptance: [countsAt(12)] }
-  costMemory(memory).acceptance.push({ all: countsAt(15), bins: [] })
+  costMemory(memory).acceptance.push({ all: { best: countsAt(15), others: countsAt(15) }, bins: [] })
   return { ...fakeCalibration({ model: { name, fingerprint }, ...identifyDrafter(defined(drafter)) }), memory }
 }
 
