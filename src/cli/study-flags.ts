@@ -29,7 +29,7 @@ const studyOptions = z.strictObject({
     .describe('the drafter with options, like model:max-width=8; default: the one whose file is given'),
   suite: z.string().optional().describe("file of prompts in Spec-Bench's format; default: Spec-Bench's own 480"),
   sample: z.int().min(1).default(2).describe('questions of each group'),
-  calibration: z
+  calibrationSample: z
     .int()
     .min(0)
     .default(1)
@@ -71,8 +71,16 @@ const rankOptions = z.strictObject({
   clock: z.boolean().default(false).describe('also decode with EAGLE’s tree and measure times'),
 })
 
-/** The four of them. */
-export type StudyName = 'ablation' | 'alpha' | 'rank' | 'bins'
+const costOptions = z.strictObject({
+  levelMs: z
+    .number()
+    .gt(0)
+    .optional()
+    .describe('milliseconds of one level of a draft on the invented machines; default: as recorded'),
+})
+
+/** All of them. */
+export type StudyName = 'ablation' | 'alpha' | 'rank' | 'bins' | 'cost'
 
 const group: FlagGroup = { title: 'Study', flags: flagsOf(studyOptions) }
 const own: Readonly<Record<StudyName, readonly Flag[]>> = {
@@ -80,6 +88,7 @@ const own: Readonly<Record<StudyName, readonly Flag[]>> = {
   alpha: [],
   rank: flagsOf(rankOptions),
   bins: [],
+  cost: flagsOf(costOptions),
 }
 
 /** What was asked for. */
@@ -91,6 +100,8 @@ export interface StudyPlan {
   /** Budgets beside the paper's rows. */
   readonly others: readonly Variant[]
   readonly clock: boolean
+  /** Prices that only `cost` asks for. */
+  readonly levelMs: number | undefined
   /** For decoding by the clock. */
   readonly options: BenchOptions
 }
@@ -104,17 +115,19 @@ export function addStudyFlags(command: Command, study: StudyName): void {
 export function planStudy(study: StudyName, typed: Typed): StudyPlan {
   const flags = studyOptions.parse(readFlags(typed, group.flags))
   const given = readFlags(typed, own[study])
-  const { topK, depth, totalTokens, sample, calibration, seed } = flags
+  const { topK, depth, totalTokens, sample, calibrationSample, seed } = flags
   const clock = given['clock'] === true
   if (flags.recording !== undefined) refuseBeside(typed, clock)
-  checkPrices(flags)
+  const levelMs = study === 'cost' ? costOptions.parse(given).levelMs : undefined
+  checkPrices({ ...flags, levelMs })
   const suite = loadSuite(flags.suite)
   const judged = sampleQuestions(suite.questions, sample, seed)
   // A larger sample holds the smaller one.
-  const more = new Set(sampleQuestions(suite.questions, sample + calibration, seed))
+  const more = new Set(sampleQuestions(suite.questions, sample + calibrationSample, seed))
   for (const question of judged) more.delete(question)
   return {
     ...{ flags, judged, clock, tree: { topK, depth, totalTokens }, calibration: [...more] },
+    levelMs,
     others: study === 'ablation' ? budgetsOf(ablationOptions.parse(given).budgets) : [],
     options: {
       suite: { file: flags.suite ?? 'Spec-Bench', sha256: suite.sha256, questions: judged.length },
@@ -144,7 +157,17 @@ function budgetsOf(text: string): Variant[] {
 
 /** What makes a recording has no place beside one that is there. */
 function refuseBeside(typed: Typed, clock: boolean): void {
-  const making = ['draftHead', 'draftModel', 'drafter', 'suite', 'sample', 'calibration', 'seed', 'maxTokens', 'model']
+  const making = [
+    'draftHead',
+    'draftModel',
+    'drafter',
+    'suite',
+    'sample',
+    'calibrationSample',
+    'seed',
+    'maxTokens',
+    'model',
+  ]
   const other = making.find((name) => typed[name] !== undefined) ?? (clock ? 'clock' : undefined)
   if (other === undefined) return
   const flag = other.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)

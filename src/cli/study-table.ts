@@ -1,4 +1,5 @@
 /** What a study found, as tables. Pure text. */
+import { describeCost as costText } from './study-cost-table.ts'
 import { overallRows, showInterval, type CountRow, type StudyDocument } from '../bench/index.ts'
 import { formatTable } from './format.ts'
 
@@ -18,6 +19,8 @@ function figuresOf(document: StudyDocument): string {
       return rankText(document)
     case 'bins':
       return binText(document)
+    case 'cost':
+      return costText(document)
   }
 }
 

@@ -13,6 +13,7 @@ import {
   checkCalibration,
   memoryOf,
   parseCalibration,
+  priceDrafts,
   type Calibration,
   type CalibrationIdentity,
   type DraftFile,
@@ -133,8 +134,7 @@ export class Calibrations {
     const { prices } = found ?? {}
     const { library, threads, kvType } = this.#parts.identity
     if (prices && isDeepStrictEqual(prices.machine, { cpu: cpuName(), library, threads, kvType })) {
-      memory.draftMs = prices.draft.roundMs
-      memory.levelMs = prices.draft.levelMs
+      priceDrafts(memory, prices.draft)
     }
     return memory
   }

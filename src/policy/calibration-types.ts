@@ -82,7 +82,7 @@ export interface GroupCheck {
   readonly answers: number
   /** A round from every place, with trees as large as were drafted, whatever they cost. */
   readonly trees: TokensCheck
-  /** The rounds of the default budget at the prices of this machine, and its speed-up on a virtual clock; null without prices. */
+  /** The rounds of `heterospec-cost` at the prices of this machine, and its speed-up on a virtual clock; null without prices. */
   readonly rounds: (TokensCheck & { readonly speedup: number }) | null
 }
 

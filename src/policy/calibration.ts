@@ -19,6 +19,7 @@ const counts = z
   )
 
 const countsByDepth = z.looseObject({ first: counts, deeper: counts })
+const countsByPlace = z.looseObject({ best: countsByDepth, others: countsByDepth })
 const numbers = z.array(z.number())
 const fitSums = z.object({ products: numbers, moments: numbers })
 
@@ -39,7 +40,7 @@ const memory = z.looseObject({
     .nullable(),
   cost: z
     .looseObject({
-      acceptance: z.array(z.looseObject({ all: countsByDepth, bins: z.array(countsByDepth) })),
+      acceptance: z.array(z.looseObject({ all: countsByPlace, bins: z.array(countsByPlace) })),
       outlook: z.object({ weights: numbers, chances: z.array(numbers) }),
       draftTimes: fitSums,
       hostTimes: fitSums,

@@ -4,26 +4,41 @@
  * a session itself can reach fade with every judged node (`acceptance.ts`).
  */
 import { omit } from '../util/omit.ts'
+import { settleCost } from './heterospec-cost/memory.ts'
+import { beginTimes } from './heterospec-cost/times.ts'
 import { fitBins } from './heterospec/bins.ts'
 import { REMEMBERED } from './heterospec/learning.ts'
 import type { SplitLoss } from './heterospec/cart.ts'
+import type { DraftPrice } from './priced.ts'
 import type { BinMemory, PolicyMemory } from './types.ts'
 
 /**
- * Most judged nodes that one knot of a curve keeps. A session's own weigh at most about 67 per knot, where each leaves 0.985
- * of the older ones: from 1000 it takes 180 nodes of its kind until the session weighs as much as the calibration.
+ * Most judged nodes that one knot of a curve keeps. What a session learns itself weighs at most 1 / (1 - f) where each judged
+ * node leaves f of the older ones, and outweighs a full knot after ln(1 + HEAVIEST (1 - f)) / -ln f nodes of its kind:
+ * `goodput` (f = 0.985, weight 67) after 140, `heterospec-cost` (f = 0.997, weight 333) after 305.
  */
-export const HEAVIEST = 1000
+export const HEAVIEST = 500
+/** Most nodes of a kind that the outlook of `heterospec-cost` keeps (f = 0.99, weight 100): outweighed after 109. */
+export const HEAVIEST_OUTLOOK = 200
 
 /** A copy of `memory` to start from: capped counts, bins fitted on all samples, no times, nothing in progress. */
 export function settleMemory(memory: PolicyMemory, loss: SplitLoss = 'weighted'): PolicyMemory {
+  const capped = capCounts(omit(memory, 'lasting')) as PolicyMemory
   return {
-    ...(capCounts(omit(memory, 'lasting')) as PolicyMemory),
+    ...capped,
     draftMs: null,
     levelMs: null,
     roundsSincePlain: 0,
     bins: memory.bins && settleBins(memory.bins, loss),
+    cost: capped.cost && settleCost(capped.cost, HEAVIEST_OUTLOOK),
   }
+}
+
+/** Writes into a settled memory what a draft takes on this machine, so that budgets need not find out by drafting too much. */
+export function priceDrafts(memory: PolicyMemory, price: DraftPrice): void {
+  memory.draftMs = price.roundMs
+  memory.levelMs = price.levelMs
+  if (memory.cost !== null) beginTimes(memory.cost, price)
 }
 
 // ---------------------------------------------------------------------------------------------------------------

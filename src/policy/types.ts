@@ -114,13 +114,19 @@ export interface CountsByDepth {
   readonly deeper: AcceptanceCounts
 }
 
+/** The same, for the likeliest child of a parent and for its siblings: at equal estimates the first one comes true more often. */
+export interface CountsByPlace {
+  readonly best: CountsByDepth
+  readonly others: CountsByDepth
+}
+
 /** What `heterospec-cost` has learned about a drafter. */
 export interface CostMemory {
   /** Per source of the drafter: all drafts, and those of each entropy bin. */
-  readonly acceptance: { readonly all: CountsByDepth; readonly bins: CountsByDepth[] }[]
+  readonly acceptance: { readonly all: CountsByPlace; readonly bins: CountsByPlace[] }[]
   /** Per kind of node: the chances of the children that it turned out to have, best first. Means, and their weights. */
   readonly outlook: { readonly weights: number[]; readonly chances: number[][] }
-  /** Sums of a fading least-squares fit of draft times; see `heterospec-cost/draft-price.ts`. */
+  /** Sums of a fading least-squares fit of draft times; see `heterospec-cost/times.ts`. */
   readonly draftTimes: { readonly products: number[]; readonly moments: number[] }
   /** The same of the work around a pass. */
   readonly hostTimes: { readonly products: number[]; readonly moments: number[] }

@@ -48,11 +48,16 @@ describe('a recording', () => {
   it('is judged by budgets at the prices that it holds', async () => {
     const { summary, answers, machine } = await document(recorded, '--budgets', 'goodput,fixed:nodes=4:depth=2')
     expect(machine).toContain('1 thread, as recorded')
-    expect([...new Set(summary.map(({ budget }) => budget))]).toEqual(['off', 'goodput', 'fixed:nodes=4:depth=2'])
+    expect([...new Set(summary.map(({ budget }) => budget))]).toEqual([
+      'off',
+      'goodput',
+      'fixed:nodes=4:depth=2',
+      'oracle',
+    ])
     expect([...new Set(summary.map(({ group }) => group))]).toEqual(['qa', 'rag', 'overall'])
     const off = summary.find(({ budget, group }) => budget === 'off' && group === 'overall')
     expect(off).toMatchObject({ tau: 1, speedup: { mean: 1 }, questions: 3 })
-    expect(answers).toHaveLength(9)
+    expect(answers).toHaveLength(12)
     for (const { tokens, calls, verified } of answers) expect(calls <= tokens && calls <= verified).toBe(true)
   })
 
@@ -150,6 +155,7 @@ describe('a trace', () => {
 
   it.each([
     [['--curve', 'flat', '--budgets', 'goodput'], 'expected a recording for --budgets, got a trace'],
+    [['--curve', 'flat', '--memory', 'run'], 'expected a recording for --memory run, got a trace'],
     [['--curve', 'flat', '--row-ms', '5', '--validate'], 'expected a recording for --validate, got a trace'],
     [[], 'expected the prices of a machine for a trace, got none'],
   ])('is refused with %j', async (args, sentence) => {
@@ -162,7 +168,7 @@ describe('a trace', () => {
 describe('wrong use of simulate', () => {
   it.each([
     [[], 'expected a recording or --record, got neither'],
-    [['REC', '--curve', 'steep'], 'expected a curve like flat, linear, stairs:8'],
+    [['REC', '--curve', 'steep'], 'expected a curve like flat, linear, slope:0.1'],
     [['REC', '--curve', 'flat', '--cost', 'x.json'], 'got --cost and --curve'],
     [['REC', '--row-ms', '5'], 'expected a curve for --row-ms, got none'],
     [['REC', '--batch', '0'], "for --batch, got '0'"],
@@ -175,6 +181,7 @@ describe('wrong use of simulate', () => {
     [['--record', 'REC.new', '--drafter', 'magic'], 'got the drafter "magic"'],
     [['--record', 'REC.new', '--drafter', 'model'], 'no draft model'],
     [['REC', '--validate', '--batch', '2'], 'expected this machine and one sequence for --validate'],
+    [['REC', '--validate', '--memory', 'run'], 'expected questions on their own for --validate, got --memory run'],
   ])('%j ends with 2 and one sentence', async (args, sentence) => {
     const ended = await simulate(...args.map((arg) => arg.replace('REC', recorded)))
     expect(ended).toMatchObject({ code: 2, stdout: '' })

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { beforeAll, describe, expect, inject, it } from 'vitest'
+import type { CostStudyDocument } from '../../src/bench/study/cost-types.ts'
 import type { AblationDocument, StudyDocument } from '../../src/bench/study/types.ts'
 import { fakeRecording, recordingLines } from '../fixtures/recording.ts'
 import { tinyFile, tinyHeadFile } from '../tiny.ts'
@@ -23,7 +24,7 @@ beforeAll(async () => {
   writeFileSync(suite, [...lines, question(9, 'rag', 'up and down'), question(10, 'rag', 'down and up')].join('\n'))
   // The same weights, rounded more coarsely: often right.
   const draftModel = await tinyFile({ weightType: 'q4_0' })
-  const sample = ['--suite', suite, '--sample', '1', '--calibration', '1', '--max-tokens', '40']
+  const sample = ['--suite', suite, '--sample', '1', '--calibration-sample', '1', '--max-tokens', '40']
   base = ['--model', inject('tinyModelPath'), '--threads', '1', '--draft-model', draftModel, ...sample, ...shape]
 })
 
@@ -64,7 +65,9 @@ describe('a study', () => {
       ...shape,
       ...flat,
     )) as AblationDocument
-    expect(gpu.rows.map(({ calls }) => calls)).toEqual(made.rows.filter(({ variant }) => variant !== 'goodput').map(({ calls }) => calls)) // prettier-ignore
+    const byPrice = ['goodput', 'heterospec-cost']
+    const counted = made.rows.filter(({ variant }) => !byPrice.includes(variant))
+    expect(gpu.rows.map(({ calls }) => calls)).toEqual(counted.map(({ calls }) => calls))
     expect(gpu.rows[0]!.pricedSpeedup.mean).toBeGreaterThan(made.rows[0]!.pricedSpeedup.mean)
     const told = await study('ablation', '--recording', join(cache, 'studies', file!), ...shape)
     for (const { variant, calls, verified, tau } of made.rows.filter(({ group }) => group === 'overall')) {
@@ -72,6 +75,23 @@ describe('a study', () => {
       expect(told.stdout).toMatch(new RegExp(`^${variant.replace('+', '\\+')} +${calls} +${verified} +${tau.toFixed(2)} `, 'm')) // prettier-ignore
     }
     expect(told.stdout).toContain('goodput: what it decides depends on prices')
+  })
+
+  it('of prices replays it too, and one of a drafter without levels', async () => {
+    const [file] = recordings()
+    const prices = ['--curve', 'slope:0.05', '--row-ms', '20', '--level-ms', '1']
+    const made = (await document('cost', ...base, ...prices, '--html', at('cost.html'))) as CostStudyDocument
+    expect(made).toMatchObject({ study: 'cost', questions: { judged: 2, calibration: 2 } })
+    expect(recordings()).toEqual([file])
+    const page = readFileSync(at('cost.html'), 'utf8')
+    for (const part of ['heterospec study cost', 'id="crossover-section"', made.sweep.best])
+      expect(page).toContain(part)
+    expect(await document('cost', '--recording', join(cache, 'studies', file!), ...shape, ...prices)).toEqual(made)
+    const told = await study('cost', ...base, '--drafter', 'lookup')
+    expect(told).toMatchObject({ code: 0 })
+    for (const variant of ['off', 'EAGLE', 'best fixed', 'goodput', 'heterospec-cost', 'oracle']) {
+      expect(told.stdout).toMatch(new RegExp(`^${variant} +\\d+ +\\d+ +\\d\\.\\d\\d +\\d`, 'm'))
+    }
   })
 
   it('goes on with an interrupted recording, question by question', async () => {
@@ -144,6 +164,8 @@ describe('wrong use of study', () => {
     [['ablation', '--budgets', 'greedy'], 'got the budget "greedy"'],
     [['bins', '--draft-model', 'nowhere.gguf', '--curve', 'steep'], 'expected a curve like flat'],
     [['bins', '--recording', recording, '--row-ms', '3'], 'expected a curve for --row-ms, got none'],
+    [['cost', '--recording', recording, '--level-ms', '3'], 'expected a curve for --level-ms, got none'],
+    [['cost', '--recording', recording], 'record two of a group or more'],
     [['bins', '--recording', recording, '--sample', '3'], 'expected no --sample beside --recording'],
     [['ablation', '--recording', recording, '--clock'], 'expected no --clock beside --recording'],
     [['bins', '--recording', recording], 'expected a drafter that grows its tree level by level, got lookup'],

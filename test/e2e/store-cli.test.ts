@@ -169,7 +169,7 @@ describe('heterospec models', () => {
     await mkdir(join(place.cacheDir, 'models/other'))
     await writeFile(join(place.cacheDir, 'models/other/other.gguf.part'), 'half')
     const listed = (await start(['models'], place.env).end).stdout
-    expect(listed).toMatch(/^hf:user\/repo:Q4_0 +400 kB {2}\d{4}-\d\d-\d\d {2}hf:user\/repo\/model-Q4_0.gguf/m)
+    expect(listed).toMatch(/^hf:user\/repo:Q4_0 +400 kB {2}- +\d{4}-\d\d-\d\d {2}hf:user\/repo\/model-Q4_0.gguf/m)
     const document = JSON.parse((await start(['models', '--json'], place.env).end).stdout) as { models: unknown[] }
     expect(document.models).toHaveLength(1)
   })

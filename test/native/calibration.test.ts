@@ -11,7 +11,8 @@ import {
   type EngineOptions,
   type RoundTrace,
 } from '../../src/engine/index.ts'
-import { createPolicyMemory, type Calibration } from '../../src/policy/index.ts'
+import { costMemory } from '../../src/policy/heterospec-cost/memory.ts'
+import { createPolicyMemory, type Calibration, type CountsByDepth } from '../../src/policy/index.ts'
 import { defined } from '../../src/util/assert.ts'
 import { fakeCalibration } from '../fixtures/calibration.ts'
 
@@ -33,8 +34,12 @@ async function calibration(chance: number): Promise<Calibration> {
   await using engine = await open({ speculative: 'off' })
   const { name, fingerprint } = engine.spec
   const { drafter } = speculativeOptions.parse(speculative)
-  const counts = { judged: Array<number>(12).fill(1000), accepted: Array<number>(12).fill(1000 * chance) }
-  const memory = { ...createPolicyMemory(), acceptance: [{ first: counts, deeper: counts }] }
+  const countsAt = (knots: number): CountsByDepth => {
+    const counts = { judged: Array<number>(knots).fill(500), accepted: Array<number>(knots).fill(500 * chance) }
+    return { first: counts, deeper: counts }
+  }
+  const memory = { ...createPolicyMemory(), acceptance: [countsAt(12)] }
+  costMemory(memory).acceptance.push({ all: { best: countsAt(15), others: countsAt(15) }, bins: [] })
   return { ...fakeCalibration({ model: { name, fingerprint }, ...identifyDrafter(defined(drafter)) }), memory }
 }
 
@@ -51,10 +56,14 @@ async function firstRound(engine: Engine): Promise<{ expected: number | undefine
   return { expected, tokens }
 }
 
-it('is where budgets start, again after everything was forgotten; the text stays the same', async () => {
-  await using without = await open({})
-  await using sure = await open({ calibration: await calibration(1) })
-  await using hopeless = await open({ calibration: await calibration(0) })
+it.each([
+  'goodput',
+  'heterospec-cost',
+] as const)('is where %s starts, again after everything was forgotten; the text stays the same', async (policy) => {
+  const own = { speculative: { ...speculative, budget: { policy } } }
+  await using without = await open(own)
+  await using sure = await open({ ...own, calibration: await calibration(1) })
+  await using hopeless = await open({ ...own, calibration: await calibration(0) })
   const [prior, high, low] = [await firstRound(without), await firstRound(sure), await firstRound(hopeless)]
   expect(high.expected).toBeGreaterThan(prior.expected!)
   expect(low.expected).toBeUndefined()

@@ -77,7 +77,7 @@ describe('the packed package', () => {
       ]),
     )
     const expected =
-      /^(dist|bin|data\/spec_bench)\/|^data\/heads\/[\w.-]+\.gguf$|^native\/\w+\.(c|h|inc)$|^prebuilt\/[\w-]+\/libheterospec-\w+\.so$|^[A-Z]+(\.md)?$|^package\.json$/
+      /^(dist|bin|data\/spec_bench)\/|^data\/calibration\/prompts\.jsonl$|^data\/calibrations\/[\w.-]+\.json$|^data\/heads\/[\w.-]+\.gguf$|^native\/\w+\.(c|h|inc)$|^prebuilt\/[\w-]+\/libheterospec-\w+\.so$|^[A-Z]+(\.md)?$|^package\.json$/
     expect(packed.filter((path) => !expected.test(path))).toEqual([])
     expect(packed.filter((path) => /\.test\.|(^|\/)(test|bench|scripts)\//.test(path))).toEqual([])
   })

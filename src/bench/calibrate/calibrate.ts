@@ -14,10 +14,10 @@ import {
 } from '../../policy/index.ts'
 import { measureDrafts, measureHost } from '../cost/draft.ts'
 import { resolveDrafter } from '../simulate/header.ts'
-import { measuredMachine, type VirtualMachine } from '../simulate/machine.ts'
+import { measuredMachine } from '../simulate/machine.ts'
 import { recordAnswer } from '../simulate/record.ts'
-import type { PriceList, RecordedAnswer, RecordedPlace, RecordedQuestion } from '../simulate/types.ts'
-import { checkAnswer, summariseCheck } from './check.ts'
+import type { RecordedAnswer, RecordedPlace, RecordedQuestion } from '../simulate/types.ts'
+import { checkAnswer, summariseCheck, type PricesHere } from './check.ts'
 import { splitPrompts, type EncodedPrompt } from './prompts.ts'
 import { teachAnswer } from './teach.ts'
 import type { CalibratePhase, CalibrateSetup } from './types.ts'
@@ -55,11 +55,10 @@ export async function calibrate(setup: CalibrateSetup): Promise<Calibrated> {
     unfinished.save()
   }
   const memory = settleMemory(state.memory)
-  const start = { ...memory, ...priceMemory(state.prices) }
-  const virtual = virtualMachine(state.list, setup.drafter.name)
+  const here = pricesHere(state, setup.drafter.name)
   for (const prompt of check.slice(state.held.length)) {
     const answer = await answerTo(setup, prompt, 'checking', state.held.length, check.length)
-    state.held.push(checkAnswer(answer, tree, start, virtual))
+    state.held.push(checkAnswer(answer, tree, memory, here))
     unfinished.save()
   }
   const calibration: Calibration = {
@@ -120,12 +119,9 @@ async function measurePrices(
   return { prices: { machine, target, draft: price }, list: { target, draft, host } }
 }
 
-function priceMemory(prices: CalibrationPrices | null): { draftMs: number | null; levelMs: number | null } {
-  return { draftMs: prices?.draft.roundMs ?? null, levelMs: prices?.draft.levelMs ?? null }
-}
-
-function virtualMachine(list: PriceList | null, drafter: string): VirtualMachine | undefined {
-  return list === null ? undefined : measuredMachine('this machine', list, drafter)
+function pricesHere({ prices, list }: CalibrationState, drafter: string): PricesHere | undefined {
+  if (prices === null || list === null) return undefined
+  return { machine: measuredMachine('this machine', list, drafter), draft: prices.draft }
 }
 
 /** Answers a prompt plainly, drafting at every place. */

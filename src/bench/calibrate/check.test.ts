@@ -34,6 +34,22 @@ function chainPlace({ context, next, draftMs }: RecordedPlace, right: number, by
   return { context, tree, next, draftMs, ...(byLevels ? { levels } : {}) }
 }
 
+/** A tree of one level: a child of 60 %, right or wrong, and wrong siblings of these chances. */
+function levelPlace(
+  { context, next, draftMs }: RecordedPlace,
+  right: boolean,
+  others: readonly number[],
+): RecordedPlace {
+  const chances = [1, 0.6, ...others]
+  const tree = {
+    tokens: chances.map((_, node) => (node === 0 ? next - 1 : node === 1 && right ? next : 1e6 + node)),
+    parents: chances.map((_, node) => (node === 0 ? -1 : 0)),
+    logProbs: chances.map(Math.log),
+    sources: chances.map(() => 0),
+  }
+  return { context, tree, next, draftMs, levels: [{ depth: 1, frontier: [1], topProbs: [[0.9]] }] }
+}
+
 function taught(answers: readonly RecordedAnswer[]): PolicyMemory {
   const memory = { ...createPolicyMemory(), lasting: true }
   for (const answer of answers) teachAnswer(answer, tree, memory)
@@ -41,6 +57,7 @@ function taught(answers: readonly RecordedAnswer[]): PolicyMemory {
 }
 
 const machine = measuredMachine('fake', fakeRecording().prices, 'lookup')
+const here = { machine, draft: { roundMs: 0.3, levelMs: 0.05 } }
 
 describe('teaching', () => {
   it('judges the tree of every place, whatever the budget would have verified', () => {
@@ -52,13 +69,17 @@ describe('teaching', () => {
     // One child of the root at each of 200 places, but for the last, which leaves no room for a draft.
     expect(sum(judged)).toBeCloseTo(199)
     expect(sum(accepted)).toBe(0)
+    const own = memory.cost!.acceptance[0]!.all.best.first
+    expect(sum(own.judged)).toBeCloseTo(199)
+    expect(sum(own.accepted)).toBe(0)
     expect(memory).toMatchObject({ draftMs: 0 })
     expect(settleMemory(memory)).toMatchObject({ draftMs: null })
   })
 
   it('fills entropy bins by trees that have all levels', () => {
-    expect(taught(answersOf(0.97, 1)).bins).toMatchObject({ tree: '4/7/60/weighted' })
-    expect(taught(answersOf(0.97, 1)).bins!.samples.length).toBeGreaterThan(300)
+    const { bins } = taught(answersOf(0.97, 1))
+    expect(bins).toMatchObject({ tree: '4/7/60/weighted' })
+    expect(bins!.samples.length).toBeGreaterThan(300)
     expect(taught(answersOf(0.97, 1, 2, false)).bins?.samples ?? []).toEqual([])
   })
 })
@@ -66,7 +87,7 @@ describe('teaching', () => {
 describe('the check', () => {
   it.each([0.3, 0.6, 0.9])('finds what was learned to come true on other answers (right with %d)', (rate) => {
     const memory = taught(answersOf(rate, 1))
-    const held = answersOf(rate, 2).map((answer) => checkAnswer(answer, tree, memory, machine))
+    const held = answersOf(rate, 2).map((answer) => checkAnswer(answer, tree, memory, here))
     const { calibrated, own, groups } = summariseCheck(held)
     expect(calibrated.error!).toBeLessThan(0.03)
     if (rate < 0.9) expect(own.error!).toBeGreaterThan(5 * calibrated.error!)
@@ -83,16 +104,38 @@ describe('the check', () => {
   it('takes whole trees whatever a draft costs', () => {
     const memory = taught(answersOf(0.9, 1))
     const [answer] = answersOf(0.9, 2)
-    const dear = { ...memory, draftMs: 100, levelMs: 20 }
-    const { trees } = checkAnswer(answer!, tree, dear, machine)
-    expect(trees).toEqual(checkAnswer(answer!, tree, memory, machine).trees)
+    const free = checkAnswer(answer!, tree, memory, here)
+    const dear = checkAnswer(answer!, tree, memory, { machine, draft: { roundMs: 500, levelMs: 100 } })
+    const { trees } = dear
+    expect(trees).toEqual(free.trees)
+    expect(dear.rounds!.real).toBeLessThan(free.rounds!.real)
     expect(trees.real).toBeGreaterThan(4)
+  })
+
+  it('tells drafts of one estimate apart by entropy, as the budget does', () => {
+    /** A first child of 60 %, right in one of three open places and in nine of ten sure ones. */
+    const answers = (seed: number): RecordedAnswer[] =>
+      answersOf(0, seed).map((answer) => ({
+        ...answer,
+        places: answer.places.map((place, position) => {
+          const open = position % 2 === 0
+          const right = uniformAt(seed + 10, answer.places.length * seed + position) < (open ? 0.33 : 0.9)
+          return levelPlace(place, right, open ? Array<number>(8).fill(0.05) : [0.001])
+        }),
+      }))
+    const memory = taught(answers(1))
+    const { calibrated } = summariseCheck(answers(2).map((answer) => checkAnswer(answer, tree, memory, here)))
+    const between = calibrated.classes.filter(({ from, to }) => from >= 0.5 && to <= 0.7)
+    expect(between.reduce((nodes, own) => nodes + own.nodes, 0)).toBe(0)
+    const chances = calibrated.classes.filter(({ from, nodes }) => from >= 0.2 && nodes > 0).map((own) => own.accepted!)
+    expect(Math.min(...chances)).toBeLessThan(0.45)
+    expect(Math.max(...chances)).toBeGreaterThan(0.8)
   })
 
   it('sees it where the answers are unlike those that were learned from', () => {
     const memory = taught(answersOf(0.9, 1))
     const { calibrated, groups } = summariseCheck(
-      answersOf(0.3, 2).map((answer) => checkAnswer(answer, tree, memory, machine)),
+      answersOf(0.3, 2).map((answer) => checkAnswer(answer, tree, memory, here)),
     )
     expect(calibrated.error!).toBeGreaterThan(0.1)
     expect(groups.at(-1)!.trees.expected).toBeGreaterThan(1.5 * groups.at(-1)!.trees.real)
@@ -102,7 +145,7 @@ describe('the check', () => {
     const memory = taught(answersOf(0.6, 1))
     const before = structuredClone(memory)
     const [answer] = answersOf(0.9, 3)
-    checkAnswer(answer!, tree, memory, machine)
+    checkAnswer(answer!, tree, memory, here)
     expect(memory).toEqual(before)
     expect(checkAnswer(answer!, tree, memory, undefined).rounds).toBeNull()
   })

@@ -2,21 +2,23 @@
  * Holds what was learned against an answer that it was not learned from: chances of single nodes, tokens of a round from
  * every place, and the rounds that the budget in use would make at this machine's prices.
  */
-import { defined } from '../../util/assert.ts'
 import {
   createPolicy,
-  judgeNodes,
+  draftJudges,
+  priceDrafts,
+  type Budget,
   type CalibrationCheck,
   type CalibrationTree,
+  type DraftPrice,
   type GroupCheck,
   type PolicyMemory,
   type TokensCheck,
 } from '../../policy/index.ts'
-import { createTree, type TokenTree } from '../../tree/index.ts'
+import type { TokenTree } from '../../tree/index.ts'
 import type { VirtualMachine } from '../simulate/machine.ts'
 import { recordedWorld } from '../simulate/recorded-world.ts'
 import { virtualRounds } from '../simulate/rounds.ts'
-import type { RecordedAnswer, RecordedPlace } from '../simulate/types.ts'
+import type { RecordedAnswer } from '../simulate/types.ts'
 import { geometricMean } from '../statistics.ts'
 import { groupsOf } from '../suite.ts'
 import { countNode, emptySums, reliabilityOf } from './reliability.ts'
@@ -27,19 +29,35 @@ import type { HeldAnswer } from './types.ts'
 const OVERALL = 'overall'
 /** Room that never limits a budget. */
 const AMPLE = 1 << 20
+/** All that was recorded. */
+const WHOLE: Budget = { depth: AMPLE, width: AMPLE, nodes: AMPLE }
 
-/** One held-out answer. `memory` is what sessions would start from; it is copied. */
+/** What this machine takes. */
+export interface PricesHere {
+  readonly machine: VirtualMachine
+  /** What sessions would start from. */
+  readonly draft: DraftPrice
+}
+
+/** One held-out answer. `memory` is settled, without prices; it is copied. */
 export function checkAnswer(
   answer: RecordedAnswer,
   tree: CalibrationTree,
   memory: PolicyMemory,
-  machine: VirtualMachine | undefined,
+  here: PricesHere | undefined,
 ): HeldAnswer {
   const calibrated = emptySums()
   const own = emptySums()
   const text = answer.places.map(({ next }) => next)
-  for (const [position, place] of answer.places.entries()) {
-    for (const node of judgeNodes(memory, treeOf(place), text.slice(position))) {
+  const world = recordedWorld(answer, freeMachine, 1)
+  const judgeOfRound = draftJudges(memory)
+  for (const position of text.keys()) {
+    const judge = judgeOfRound()
+    world.draft(position, WHOLE, (level, budget) => {
+      judge.see(level)
+      return budget
+    })
+    for (const node of judge.judge(text.slice(position))) {
       countNode(calibrated, node.predicted, node.accepted)
       countNode(own, node.own, node.accepted)
     }
@@ -47,7 +65,7 @@ export function checkAnswer(
   return {
     ...{ group: answer.group, places: answer.places.length, calibrated, own },
     trees: checkTrees(answer, tree, memory),
-    rounds: machine === undefined ? null : checkRounds(answer, memory, machine),
+    rounds: here === undefined ? null : checkRounds(answer, memory, here),
   }
 }
 
@@ -73,21 +91,11 @@ export function summariseCheck(answers: readonly HeldAnswer[]): CalibrationCheck
 
 // ---------------------------------------------------------------------------------------------------------------
 
-function treeOf({ tree }: RecordedPlace): TokenTree {
-  const built = createTree(defined(tree.tokens[0]))
-  for (let node = 1; node < tree.tokens.length; node++) {
-    const logProb = Math.min(0, defined(tree.logProbs[node]))
-    built.add(defined(tree.parents[node]), defined(tree.tokens[node]), logProb, defined(tree.sources[node]))
-  }
-  return built
-}
-
 /** From every place behind which the text is as long as the tree may be deep; nothing is learned on the way. */
 function checkTrees(answer: RecordedAnswer, tree: CalibrationTree, memory: PolicyMemory): TokensCheck {
   const world = recordedWorld(answer, freeMachine, 1)
   const sums = { rounds: 0, expected: 0, real: 0 }
-  // Real prices of drafts beside free passes would end every tree at its first level.
-  const policy = createPolicy(wideBudget(tree), { ...structuredClone(memory), draftMs: null, levelMs: null })
+  const policy = createPolicy(wideBudget(tree), structuredClone(memory))
   for (let position = 0; position + tree.depth + 1 < world.tokens; position++) {
     const drafted = draftAt(world, policy, position, AMPLE)
     if (drafted === undefined) continue
@@ -115,13 +123,15 @@ function walked(tree: TokenTree, position: number, tokenAt: (position: number) =
 function checkRounds(
   answer: RecordedAnswer,
   memory: PolicyMemory,
-  machine: VirtualMachine,
+  { machine, draft }: PricesHere,
 ): NonNullable<HeldAnswer['rounds']> {
   const world = recordedWorld(answer, machine, 1)
+  const start = structuredClone(memory)
+  priceDrafts(start, draft)
   const sums = { rounds: 0, expected: 0, real: 0 }
   let position = 0
   let ms = 0
-  for (const round of virtualRounds(world, createPolicy(usedBudget, structuredClone(memory)))) {
+  for (const round of virtualRounds(world, createPolicy(usedBudget, start))) {
     const emitted = round.accepted.length + 1
     ms += round.draftMs + round.verifyMs + machine.hostMs(round.scored.size - 1)
     const deepest = round.scored.depths.reduce((most, depth) => Math.max(most, depth), 0)

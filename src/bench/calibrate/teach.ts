@@ -24,17 +24,21 @@ const freeCost: CostModel = { targetMs: () => 1, cheapRows: [1, 256], observe: (
 /** Everything is free. */
 export const freeMachine: VirtualMachine = { name: 'free', cost: freeCost, draftMs: () => 0, hostMs: () => 0 }
 
-/** The budget that is in use when nobody says. */
-export const usedBudget: BudgetOptions = { policy: 'goodput' }
+/** The budget that calibrations are checked with: the completed method. */
+export const usedBudget = { policy: 'heterospec-cost' } as const satisfies BudgetOptions
 
 /** The same, wishing for trees as large as `tree` allows. */
-export function wideBudget({ topK, depth, totalTokens }: CalibrationTree): BudgetOptions {
-  return { policy: 'goodput', maxNodes: Math.max(1, totalTokens - 1), depth: depth + 1, width: topK, margin: 0 }
+export function wideBudget(tree: CalibrationTree): BudgetOptions {
+  return { ...usedBudget, ...wholeTree(tree) }
 }
 
-/** Every part of a memory has one budget that fills it: acceptance the one in use, bins that of the paper. */
+/** Every part of a memory has one budget that fills it: `acceptance` goodput, `cost` the completed method, `bins` that of the paper. */
 export function learners(tree: CalibrationTree): BudgetOptions[] {
-  return [wideBudget(tree), { policy: 'heterospec', ...tree }]
+  return [{ policy: 'goodput', ...wholeTree(tree) }, wideBudget(tree), { policy: 'heterospec', ...tree }]
+}
+
+function wholeTree({ topK, depth, totalTokens }: CalibrationTree) {
+  return { maxNodes: Math.max(1, totalTokens - 1), depth: depth + 1, width: topK, margin: 0 }
 }
 
 /** All places of an answer, in order, into `memory`. */

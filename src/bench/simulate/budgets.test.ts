@@ -50,6 +50,22 @@ describe('budgets on a recording', () => {
     expect(speedups(recording, curve('stairs:2'), [fixed(3, 16, 1)])['fixed 3/16/1']!.speedup.mean).toBeCloseTo(2)
   })
 
+  it('remember the questions before when asked to: a hopeless drafter is not tried anew in each', () => {
+    const recording = fakeRecording({ foresight: () => 0, groups: ['a', 'b', 'c'], tokens: 100 })
+    const prices = { ...recording.prices, draft: recording.prices.draft.map((row) => ({ ...row, ms: 10 })) }
+    const machine = curveMachine('linear', { rowMs: 10, batch: 1, prices, drafter: 'lookup' })
+    const budget: NamedBudget = { name: 'own', options: { policy: 'heterospec-cost', maxNodes: 31, width: 4 } }
+    const drafting = (memory?: 'question' | 'run'): number[] =>
+      simulateBudgets({ recording, machine, batch: 1, memory }, [budget])
+        .filter((row) => row.budget === budget.name)
+        .map(({ draftMs }) => draftMs)
+    const [alone, together] = [drafting('question'), drafting('run')]
+    expect(drafting()).toEqual(alone)
+    expect(alone).toEqual([alone[0], alone[0], alone[0]])
+    expect(together[0]).toBe(alone[0])
+    expect(together[1]! + together[2]!).toBeLessThan(0.7 * alone[0]!)
+  })
+
   it('share their passes in a batch', () => {
     const recording = fakeRecording({ foresight: () => 3 })
     const batched = (size: number) => speedups(recording, curve('roofline:16', size), [fixed(3, 16, 1)], size)

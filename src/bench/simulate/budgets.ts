@@ -1,13 +1,20 @@
-/** Judges budgets on recorded answers: a fresh policy per answer, the same machine for all, plain decoding beside them. */
+/** Judges budgets on recorded answers: a policy per answer, the same machine for all, plain decoding beside them. */
 import { defined } from '../../util/assert.ts'
 import { UsageError } from '../../util/errors.ts'
-import { createPolicy, memoryOf, type BudgetPolicy, type Calibration } from '../../policy/index.ts'
+import { createPolicy, memoryOf, type BudgetPolicy, type Calibration, type PolicyMemory } from '../../policy/index.ts'
 import { geometricMean } from '../statistics.ts'
 import { groupsOf } from '../suite.ts'
 import type { VirtualMachine } from './machine.ts'
 import { recordedWorld } from './recorded-world.ts'
 import { virtualRounds, type VirtualRound } from './rounds.ts'
-import type { NamedBudget, RecordedAnswer, Recording, SimulatedAnswer, SimulatedSummary } from './types.ts'
+import type {
+  NamedBudget,
+  RecordedAnswer,
+  Recording,
+  SimulatedAnswer,
+  SimulatedSummary,
+  SimulationMemory,
+} from './types.ts'
 
 /** Plain decoding, which every budget is compared with. */
 export const PLAIN: NamedBudget = { name: 'off', options: { policy: 'off' } }
@@ -21,14 +28,20 @@ export interface SimulationParts {
   readonly batch: number
   /** What policies start from; undefined: nothing. */
   readonly calibration?: Calibration | undefined
+  /** How long a budget remembers what it learned; `question` if left out. */
+  readonly memory?: SimulationMemory | undefined
 }
 
 /** Every budget, and `off` whether asked for or not, on every answer. Throws `bad-option` for budgets beyond what was recorded. */
 export function simulateBudgets(parts: SimulationParts, budgets: readonly NamedBudget[]): SimulatedAnswer[] {
   for (const budget of budgets) checkLimits(budget, parts)
   const others = budgets.filter(({ options }) => options.policy !== 'off')
+  const sides = [PLAIN, ...others].map((budget) => ({ budget, memory: memoryOf(parts.calibration) }))
+  const carried = parts.memory === 'run'
   return parts.recording.answers.flatMap((answer) =>
-    [PLAIN, ...others].map((budget) => simulateAnswer(answer, budget, parts)),
+    sides.map(({ budget, memory }) =>
+      simulateAnswer(answer, budget, parts, carried ? memory : memoryOf(parts.calibration)),
+    ),
   )
 }
 
@@ -88,8 +101,9 @@ function simulateAnswer(
   answer: RecordedAnswer,
   { name, options }: NamedBudget,
   parts: SimulationParts,
+  memory: PolicyMemory,
 ): SimulatedAnswer {
-  return replayAnswer(answer, { name, policy: createPolicy(options, memoryOf(parts.calibration)) }, parts)
+  return replayAnswer(answer, { name, policy: createPolicy(options, memory) }, parts)
 }
 
 /** Suites may use a number in several categories. */

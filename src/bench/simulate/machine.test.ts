@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { fakeRecording } from '../../../test/fixtures/recording.ts'
 import { createPolicy } from '../../policy/index.ts'
 import { UsageError } from '../../util/errors.ts'
-import { curveMachine, measuredMachine, parseCurve } from './machine.ts'
+import { curveMachine, measuredMachine, parseCurve, pricedLevels } from './machine.ts'
 
 const { prices } = fakeRecording()
 const rows = [1, 2, 3, 7, 8, 9, 16, 17, 64, 65, 128]
@@ -13,6 +13,7 @@ describe('curves', () => {
     const of = (text: string) => rows.map(parseCurve(text))
     expect(of('flat')).toEqual(rows.map(() => 1))
     expect(of('linear')).toEqual(rows)
+    expect(of('slope:0.5').slice(0, 4)).toEqual([1, 1.5, 2, 4])
     expect(of('stairs:8')).toEqual([1, 1, 1, 1, 1, 2, 2, 3, 8, 9, 16])
     expect(of('stairs:8:0.5')).toEqual([1, 1, 1, 1, 1, 1.5, 1.5, 2, 4.5, 5, 8.5])
     expect(of('gpu')).toEqual([1, 1, 1, 1, 1, 1, 1, 1, 1, 65 / 64, 2])
@@ -24,6 +25,8 @@ describe('curves', () => {
     'steep',
     'flat:3',
     'linear:2',
+    'slope',
+    'slope:0',
     'stairs',
     'stairs:0',
     'stairs:x',
@@ -51,6 +54,24 @@ describe('curves', () => {
     const { cost } = curveMachine('stairs:8', { rowMs: 10, batch: 1, prices, drafter: 'lookup' })
     const policy = createPolicy({ policy: 'goodput', maxNodes: 31 })
     expect(policy.plan({ round: 0, room: 100, context: 10, batch: 1, cost }).nodes % 8).toBe(7)
+  })
+})
+
+describe('drafts on a curve', () => {
+  it('take the same for each level, however wide, where that is asked for; those in one piece what they took', () => {
+    const level = { drafter: 'head', nodes: 16, spread: 0 }
+    const grown = [
+      { ...level, depth: 2, width: 1, ms: 3, levelMs: 1.2 },
+      { ...level, depth: 6, width: 4, ms: 9, levelMs: 2 },
+    ]
+    const own = pricedLevels({ ...prices, draft: [...prices.draft, ...grown] }, 0.5)
+    const draftMs = (drafter: string, widths?: number[]) =>
+      curveMachine('flat', { rowMs: 10, batch: 1, prices: own, drafter }).draftMs(
+        { depth: 3, width: 4, nodes: 16 },
+        widths,
+      )
+    expect([draftMs('head', [1]), draftMs('head', [1, 4, 4]), draftMs('head', [1, 1, 2])]).toEqual([0.5, 1.5, 1.5])
+    expect(draftMs('lookup')).toBe(0.3)
   })
 })
 

@@ -38,6 +38,14 @@ export function curveMachine(
   return { name: `curve ${text}, one row ${rowMs.toFixed(2)} ms`, cost, ...aroundPasses(prices, drafter) }
 }
 
+/** The same prices, but each draft takes `levelMs` for each of its levels, however wide; for drafters that grow by levels. */
+export function pricedLevels(prices: PriceList, levelMs: number): PriceList {
+  const draft = prices.draft.map((cost) =>
+    cost.levelMs === null ? cost : { ...cost, levelMs, ms: cost.depth * levelMs },
+  )
+  return { ...prices, draft }
+}
+
 /** What the engine's own budgets would be told of drafts: one price each, for a tree of `limits`. */
 export function typicalDraftPrice({ draft }: PriceList, drafter: string, limits: Budget): DraftPrice {
   const own = draft.filter((cost) => cost.drafter === drafter)
@@ -59,7 +67,7 @@ export function parseCurve(text: string): (rows: number) => number {
   if (curve) return curve
   throw new UsageError(
     'bad-option',
-    `expected a curve like flat, linear, stairs:8, stairs:8:0.5, roofline:64 or gpu, got "${text}"; or give a measured list with --cost`,
+    `expected a curve like flat, linear, slope:0.1, stairs:8, stairs:8:0.5, roofline:64 or gpu, got "${text}"; or give a measured list with --cost`,
   )
 }
 
@@ -71,6 +79,8 @@ type Curve = (rows: number) => number
 const SHAPES: Readonly<Record<string, (numbers: readonly number[]) => Curve | undefined>> = {
   flat: (numbers) => (numbers.length === 0 ? () => 1 : undefined),
   linear: (numbers) => (numbers.length === 0 ? (rows) => rows : undefined),
+  /** Each further row costs so much of the first one. */
+  slope: ([rise, ...rest]) => (rise !== undefined && rest.length === 0 ? (rows) => 1 + rise * (rows - 1) : undefined),
   /** Every started group of so many rows costs `rise` passes over one row more. */
   stairs: ([step, rise = 1, ...rest]) =>
     step !== undefined && Number.isInteger(step) && rest.length === 0

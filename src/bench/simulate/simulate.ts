@@ -8,9 +8,18 @@ import type { PricedDrafter } from '../cost/draft.ts'
 import { OVERALL, simulateBudgets, summariseAnswers } from './budgets.ts'
 import { readSource, type SimulationSource } from './file.ts'
 import { resolveDrafter } from './header.ts'
-import { curveMachine, measuredMachine, parseCurve, type VirtualMachine } from './machine.ts'
+import { curveMachine, measuredMachine, parseCurve, pricedLevels, type VirtualMachine } from './machine.ts'
+import { oracleAnswers } from './oracle.ts'
 import { plainPassMs, repriceTrace } from './reprice.ts'
-import type { NamedBudget, PriceList, Recording, SimulatedSummary, SimulationDocument, Validation } from './types.ts'
+import type {
+  NamedBudget,
+  PriceList,
+  Recording,
+  SimulatedSummary,
+  SimulationDocument,
+  SimulationMemory,
+  Validation,
+} from './types.ts'
 
 /** What is asked for besides the file. */
 export interface SimulationOptions {
@@ -22,9 +31,13 @@ export interface SimulationOptions {
   readonly curve?: string | undefined
   /** Milliseconds of one row, for a curve; default: what it took where the file was made. */
   readonly rowMs?: number | undefined
+  /** Milliseconds of one level of a draft, for a curve; default: as recorded. Drafts in one piece take what they took. */
+  readonly levelMs?: number | undefined
   readonly batch: number
   /** Path of a calibration from which budgets start; default: they know nothing. */
   readonly calibration?: string | undefined
+  /** How long budgets remember what they learned. Default: `question`. */
+  readonly memory?: SimulationMemory | undefined
 }
 
 export interface Simulated {
@@ -48,7 +61,7 @@ export function runSimulation(file: string, options: SimulationOptions): Simulat
 }
 
 /** Refuses prices that are none, before long work. Throws `bad-option`, `bad-file`. */
-export function checkPrices(options: Pick<SimulationOptions, 'cost' | 'curve' | 'rowMs'>): void {
+export function checkPrices(options: Pick<SimulationOptions, 'cost' | 'curve' | 'rowMs' | 'levelMs'>): void {
   checkMachine(options)
   if (options.curve !== undefined) parseCurve(options.curve)
   if (options.cost !== undefined) readCostDocument(options.cost)
@@ -78,23 +91,28 @@ const NO_PRICES: PriceList = {
   host: { plainMs: 0, treeMs: 0, treeNodes: 1, betweenMs: 0 },
 }
 
-function checkMachine({ cost, curve, rowMs }: Pick<SimulationOptions, 'cost' | 'curve' | 'rowMs'>): void {
+function checkMachine({ cost, curve, rowMs, levelMs }: Parameters<typeof checkPrices>[0]): void {
   if (cost !== undefined && curve !== undefined) {
     throw new UsageError('bad-option', 'expected one machine, got --cost and --curve; leave one of them out')
   }
-  if (rowMs !== undefined && curve === undefined) {
-    throw new UsageError('bad-option', 'expected a curve for --row-ms, got none; add --curve or leave it out')
+  for (const [flag, value] of [
+    ['row-ms', rowMs],
+    ['level-ms', levelMs],
+  ] as const) {
+    if (value === undefined || curve !== undefined) continue
+    throw new UsageError('bad-option', `expected a curve for --${flag}, got none; add --curve or leave it out`)
   }
 }
 
 function ofRecording(file: string, recording: Recording, options: SimulationOptions): SimulationDocument {
-  const { batch, budgets = DEFAULT_BUDGETS } = options
+  const { batch, budgets = DEFAULT_BUDGETS, memory = 'question' } = options
   const list = options.cost === undefined ? undefined : readCostDocument(options.cost)
   const machine = machineOf(recording, options, list)
   const calibration = calibrationFor(recording, options.calibration, budgets)
-  const answers = simulateBudgets({ recording, machine, batch, calibration }, budgets)
+  const parts = { recording, machine, batch, calibration, memory }
+  const answers = [...simulateBudgets(parts, budgets), ...oracleAnswers(parts)]
   return {
-    ...{ kind: 'heterospec-simulation', version: 1, source: 'recording', file, machine: machine.name, batch },
+    ...{ kind: 'heterospec-simulation', version: 1, source: 'recording', file, machine: machine.name, batch, memory },
     ...{ summary: summariseAnswers(answers), answers, validation: null },
     remarks: recordingRemarks(recording, options, list),
     provenance: recording.provenance,
@@ -103,7 +121,7 @@ function ofRecording(file: string, recording: Recording, options: SimulationOpti
 
 function machineOf(
   recording: Recording,
-  { cost, curve, rowMs, batch }: SimulationOptions,
+  { cost, curve, rowMs, levelMs, batch }: SimulationOptions,
   list: CostList | undefined,
 ): VirtualMachine {
   const { prices, drafter, provenance, identity } = recording
@@ -113,7 +131,8 @@ function machineOf(
   }
   if (curve !== undefined) {
     const row = defined(prices.target.find(({ rows }) => rows === 1)).ms
-    return curveMachine(curve, { rowMs: rowMs ?? row, batch, prices, drafter: drafter.name })
+    const own = levelMs === undefined ? prices : pricedLevels(prices, levelMs)
+    return curveMachine(curve, { rowMs: rowMs ?? row, batch, prices: own, drafter: drafter.name })
   }
   const threads = identity.threads === 1 ? '1 thread' : `${identity.threads} threads`
   return measuredMachine(`${provenance.machine.cpu}, ${threads}, as recorded`, prices, drafter.name)
@@ -140,7 +159,7 @@ function pricesDrafter({ draft }: PriceList, drafter: string): boolean {
 
 function recordingRemarks(
   { prices, drafter, tree, scored, answers }: Recording,
-  { batch, curve }: SimulationOptions,
+  { batch, curve, memory }: SimulationOptions,
   list: CostList | undefined,
 ): string[] {
   const places = answers.reduce((sum, answer) => sum + answer.places.length, 0)
@@ -150,6 +169,7 @@ function recordingRemarks(
       true,
       `${answers.length} answers, ${places} places, drafter ${drafter.name}, recorded trees of up to ${tree.nodes} nodes.`,
     ],
+    [true, 'The oracle knows the text and verifies no wrong node: no budget can take less time with these trees.'],
     [
       learnsFromScores(drafter),
       `Recycling learns from the scores of verified nodes: here from the wrong ones among the best ${scored} of every place, whatever a budget would have verified.`,
@@ -162,6 +182,7 @@ function recordingRemarks(
       list !== undefined && !pricesDrafter(list, drafter.name),
       `The price list has no drafter ${drafter.name}: a draft takes what it took where it was recorded.`,
     ],
+    [memory === 'run', 'Each budget goes on with what it learned from the questions before.'],
     [curve !== undefined, 'A curve knows no context: attention to a long text costs nothing extra.'],
     [
       batch > 1,
@@ -180,12 +201,18 @@ function learnsFromScores({ options: { method, sources } }: Recording['drafter']
 function ofTrace(
   file: string,
   rounds: Extract<SimulationSource, { kind: 'trace' }>['rounds'],
-  { budgets, cost, curve, rowMs, batch, calibration }: SimulationOptions,
+  { budgets, cost, curve, rowMs, batch, calibration, memory }: SimulationOptions,
 ): SimulationDocument {
   if (calibration !== undefined) {
     throw new UsageError(
       'bad-option',
       `expected a recording for --calibration, got a trace (${file}), whose rounds are as they are; make one with --record, or leave --calibration out`,
+    )
+  }
+  if (memory === 'run') {
+    throw new UsageError(
+      'bad-option',
+      `expected a recording for --memory run, got a trace (${file}), whose rounds are as they are; make one with --record, or leave --memory out`,
     )
   }
   if (budgets !== undefined) {
@@ -197,7 +224,7 @@ function ofTrace(
   const machine = traceMachine(rounds, { cost, curve, rowMs, batch })
   const answers = repriceTrace(rounds, machine, batch)
   return {
-    ...{ kind: 'heterospec-simulation', version: 1, source: 'trace', file, machine: machine.name, batch },
+    ...{ kind: 'heterospec-simulation', version: 1, source: 'trace', file, machine: machine.name, batch, memory: null },
     ...{ summary: summariseAnswers(answers), answers, validation: null, provenance: null },
     remarks: ['A trace keeps its rounds: another budget would have decided otherwise at other prices.'],
   }
@@ -205,7 +232,7 @@ function ofTrace(
 
 function traceMachine(
   rounds: Extract<SimulationSource, { kind: 'trace' }>['rounds'],
-  { cost, curve, rowMs, batch }: Omit<SimulationOptions, 'budgets' | 'calibration'>,
+  { cost, curve, rowMs, batch }: Omit<SimulationOptions, 'budgets' | 'calibration' | 'memory'>,
 ): VirtualMachine {
   if (cost !== undefined) {
     const { cpu, ...prices } = readCostDocument(cost)

@@ -90,6 +90,9 @@ export interface Recording extends RecordingHeader {
   readonly answers: readonly RecordedAnswer[]
 }
 
+/** What a budget remembers: nothing of other questions, or all of the questions before, as in one process. */
+export type SimulationMemory = 'question' | 'run'
+
 /** A budget under its name. */
 export interface NamedBudget {
   readonly name: string
@@ -151,6 +154,8 @@ export interface SimulationDocument {
   /** Whose prices, in words. */
   readonly machine: string
   readonly batch: number
+  /** Null for a trace. */
+  readonly memory: SimulationMemory | null
   readonly summary: readonly SimulatedSummary[]
   readonly answers: readonly SimulatedAnswer[]
   readonly validation: readonly Validation[] | null

@@ -1,4 +1,5 @@
 /** Contracts of `heterospec study`: what was replayed or decoded, and the documents that say so. Plain JSON. */
+import type { CostStudyDocument } from './cost-types.ts'
 import type { Bins, BudgetOptions } from '../../policy/index.ts'
 import type { BenchDocument, Interval, Provenance } from '../types.ts'
 
@@ -47,7 +48,7 @@ export interface CountRow {
 }
 
 /** What every study tells. */
-export interface StudyFacts {
+export interface CommonFacts {
   readonly kind: 'heterospec-study'
   readonly version: 1
   readonly tree: StudyTree
@@ -58,7 +59,6 @@ export interface StudyFacts {
   readonly groups: readonly string[]
   /** Levels of the deepest recorded tree: no variant can draft deeper. */
   readonly deepest: number
-  readonly bins: StudyBins
   /** Whose prices. */
   readonly machine: string
   /** What a reader has to know before believing it. */
@@ -66,6 +66,11 @@ export interface StudyFacts {
   readonly provenance: Provenance
   /** The same variants decoded by the clock; null when only counted. */
   readonly clock: BenchDocument | null
+}
+
+/** What studies of entropy bins tell besides. */
+export interface StudyFacts extends CommonFacts {
+  readonly bins: StudyBins
 }
 
 /** `study ablation`. */
@@ -138,4 +143,4 @@ export interface BinsDocument extends StudyFacts {
   readonly rounds: { readonly judged: number; readonly calibration: number; readonly fullyAccepted: number }
 }
 
-export type StudyDocument = AblationDocument | AlphaDocument | RankDocument | BinsDocument
+export type StudyDocument = AblationDocument | AlphaDocument | RankDocument | BinsDocument | CostStudyDocument

@@ -86,15 +86,19 @@ export function judgeEagle(
   return { rounds, leftOut, sums }
 }
 
-/** A variant on the judged questions, each begun with what the calibration questions taught it. */
-export function replayVariant({ machine, judged, calibration }: StudyWorld, variant: Variant): SimulatedAnswer[] {
+/** A variant on the judged questions, each begun with what the calibration questions taught it; `onRound` sees the rounds of the judged ones. */
+export function replayVariant(
+  { machine, judged, calibration }: Pick<StudyWorld, 'machine' | 'judged' | 'calibration'>,
+  variant: Variant,
+  onRound?: (round: VirtualRound) => void,
+): SimulatedAnswer[] {
   const parts = { machine, batch: 1 }
   const { name, options } = variant
   const memory = createPolicyMemory()
   for (const answer of calibration) replayAnswer(answer, { name, policy: createPolicy(options, memory) }, parts)
   return judged.map((answer) => {
     const own: PolicyMemory = structuredClone(memory)
-    return replayAnswer(answer, { name, policy: createPolicy(options, own) }, parts)
+    return replayAnswer(answer, { name, policy: createPolicy(options, own) }, parts, onRound)
   })
 }
 

@@ -22,6 +22,7 @@ import { CALIBRATIONS } from '../../engine/index.ts'
 import { readPrompts } from '../../train/index.ts'
 import { readEnvironment } from '../../util/env.ts'
 import { UsageError } from '../../util/errors.ts'
+import { checkWritable } from '../bench-flags.ts'
 import { describeCalibration } from '../calibration-table.ts'
 import { compactJson } from '../compact-json.ts'
 import { fileOf, locateDraftFiles } from '../draft-files.ts'
@@ -156,18 +157,6 @@ function ownPrompts(paths: readonly string[]): PromptSet {
 function drafterOf({ drafter }: Flags, files: Parameters<typeof fileOf>[1]): CalibrateSetup['drafter'] {
   const implied = ['eagle3', 'model'].find((method) => fileOf(method, files) !== undefined) ?? 'combined'
   return parseDrafter(drafter ?? implied, files)
-}
-
-function checkWritable(file: string): void {
-  try {
-    writeFileSync(file, '', { flag: 'a' })
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
-    throw new UsageError(
-      'bad-option',
-      `expected a file that can be written for --html, got ${file} (${why}); name another`,
-    )
-  }
 }
 
 const labels = {

@@ -59,13 +59,22 @@ const simulateOptions = z.strictObject({
   curve: z
     .string()
     .optional()
-    .describe('an invented machine: flat, linear, stairs:ROWS[:RISE], roofline:ROWS, or gpu (roofline:64)'),
+    .describe('an invented machine: flat, linear, slope:RISE, stairs:ROWS[:RISE], roofline:ROWS, or gpu (roofline:64)'),
   rowMs: z.number().gt(0).optional().describe('milliseconds of one row on the invented machine; default: as recorded'),
+  levelMs: z
+    .number()
+    .gt(0)
+    .optional()
+    .describe('milliseconds of one level of a draft on the invented machine; default: as recorded'),
   batch: z.int().min(1).max(1024).default(1).describe('sequences that share every pass, all alike'),
   calibration: z
     .string()
     .optional()
     .describe('a file of "heterospec calibrate" from which budgets start at each answer; default: they know nothing'),
+  memory: z
+    .enum(['question', 'run'])
+    .default('question')
+    .describe('what budgets remember: nothing of other questions, or all that came before, as one process would'),
   validate: z.boolean().default(false).describe('also decode the recorded prompts here, and tell the error'),
 })
 
@@ -204,6 +213,9 @@ async function validate(
 ): Promise<SimulationDocument> {
   if (flags.cost !== undefined || flags.curve !== undefined || flags.batch !== 1) {
     throw misuse('this machine and one sequence for --validate', 'another', 'leave --cost, --curve and --batch out')
+  }
+  if (flags.memory !== 'question') {
+    throw misuse('questions on their own for --validate', '--memory run', 'leave one of them out')
   }
   using interrupt = listenForInterrupt()
   const { signal } = interrupt

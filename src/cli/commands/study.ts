@@ -15,9 +15,11 @@ import {
   studyAblation,
   studyAlpha,
   studyBins,
+  studyCost,
   studyRank,
   studyRecording,
   type BenchDocument,
+  type Recording,
   type StudyDocument,
   type StudyWorld,
 } from '../../bench/index.ts'
@@ -71,6 +73,12 @@ const studies: Readonly<Record<StudyName, { readonly summary: string; readonly e
   heterospec study rank --draft-head head.gguf --html rank.html
   heterospec study rank --draft-head head.gguf --clock --json > rank.json`,
   },
+  cost: {
+    summary: 'heterospec-cost against the best of many fixed settings and the oracle, and at prices from flat to steep',
+    example: `
+  heterospec study cost --draft-head head.gguf --html cost.html
+  heterospec study cost --recording rec.jsonl --curve gpu --row-ms 20 --level-ms 1`,
+  },
   bins: {
     summary: 'entropies, the edges between their bins, and what each bin is worth',
     example: `
@@ -96,7 +104,14 @@ async function run(study: StudyName, typed: Typed): Promise<void> {
 }
 
 function ofFile(study: StudyName, plan: StudyPlan): StudyDocument {
-  return judge(study, plan, openWorld(readRecording(plan.flags.recording ?? ''), settingsOf(plan)), null)
+  const recording = readRecording(plan.flags.recording ?? '')
+  if (study === 'cost') return costOf(plan, recording)
+  return judge(study, plan, openWorld(recording, settingsOf(plan)), null)
+}
+
+function costOf({ flags, tree, levelMs }: StudyPlan, recording: Recording): StudyDocument {
+  const { cost, curve, rowMs } = flags
+  return studyCost(recording, { tree, prices: { cost, curve, rowMs, levelMs } })
 }
 
 function settingsOf({ flags, tree }: StudyPlan): Parameters<typeof openWorld>[1] {
@@ -122,22 +137,33 @@ async function makeStudy(study: StudyName, plan: StudyPlan, typed: Typed): Promi
   const sides = study === 'ablation' ? ablationVariants(tree, [], plan.others).length + 1 : 2
   const sequences = clock ? sequencesFor(sides, plan.options) : 1
   await using engine = await openFromFlags(
-    { ...typed, model: model.path },
+    // What --calibration means here is a number of questions; and studies start from nothing that lies in the cache.
+    { ...typed, model: model.path, calibration: 'off' },
     { signal, speculative: 'off', quiet: flags.quiet, sequences },
   )
   const opened = { engine, model, files, signal }
-  const world = openWorld(await record(plan, opened), settingsOf(plan))
+  const recording = await record(study, plan, opened)
+  if (study === 'cost') return costOf(plan, recording)
+  const world = openWorld(recording, settingsOf(plan))
   return judge(study, plan, world, clock ? await measure(study, plan, opened, world) : null)
 }
 
-async function record(plan: StudyPlan, opened: Opened): Promise<StudyWorld['recording']> {
+async function record(study: StudyName, plan: StudyPlan, opened: Opened): Promise<Recording> {
   const { flags, tree, judged, calibration } = plan
   const { files, signal } = opened
   const progress = createProgress('recording places', 'count')
   try {
     const { recording, leftOut } = await studyRecording({
       ...opened,
-      ...{ judged, calibration, signal, fresh: flags.fresh, maxTokens: flags.maxTokens, width: tree.topK },
+      ...{
+        judged,
+        calibration,
+        signal,
+        fresh: flags.fresh,
+        maxTokens: flags.maxTokens,
+        width: tree.topK,
+        anyDrafter: study === 'cost',
+      },
       drafter: drafterOf(plan, files),
       ...commonOf(files),
       onProgress: (done, total) => {
@@ -193,7 +219,12 @@ function reports(
   }
 }
 
-function judge(study: StudyName, plan: StudyPlan, world: StudyWorld, clock: BenchDocument | null): StudyDocument {
+function judge(
+  study: Exclude<StudyName, 'cost'>,
+  plan: StudyPlan,
+  world: StudyWorld,
+  clock: BenchDocument | null,
+): StudyDocument {
   switch (study) {
     case 'ablation':
       return studyAblation(world, plan.others, clock)

@@ -4,7 +4,13 @@ import { uniformAt } from '../../util/rng.ts'
 import { CalibratedAcceptance, type DraftKind } from './acceptance.ts'
 import { UNKNOWN_BIN } from './bins.ts'
 
-const kind = (more: Partial<DraftKind> = {}): DraftKind => ({ source: 0, depth: 1, bin: UNKNOWN_BIN, ...more })
+const kind = (more: Partial<DraftKind> = {}): DraftKind => ({
+  source: 0,
+  depth: 1,
+  bin: UNKNOWN_BIN,
+  best: true,
+  ...more,
+})
 const start = () => new CalibratedAcceptance([])
 
 function single(prob: number): TokenTree {
@@ -44,6 +50,21 @@ describe('calibrated acceptance', () => {
     teach(acceptance, 0.92, 0.8)
     expect(acceptance.calibrate(0.99, kind())).toBeGreaterThan(0.965)
     expect(acceptance.calibrate(0.92, kind())).toBeLessThan(0.86)
+  })
+
+  it('tells the likeliest child from its siblings, which say less at the same estimate', () => {
+    const acceptance = start()
+    for (let i = 0; i < 600; i++) {
+      const tree = createTree(0)
+      for (const token of [1, 2, 3]) tree.add(0, token, Math.log(0.3))
+      acceptance.learn(tree, 0, [uniformAt(7, i) < 0.9 ? 1 : 2], [])
+    }
+    acceptance.refresh()
+    expect(acceptance.calibrate(0.3, kind())).toBeGreaterThan(0.8)
+    expect(acceptance.calibrate(0.3, kind({ best: false }))).toBeLessThan(0.15)
+    // Deeper ones lean on those of the first level.
+    expect(acceptance.calibrate(0.3, kind({ depth: 2 }))).toBeGreaterThan(0.8)
+    expect(acceptance.calibrate(0.3, kind({ depth: 2, best: false }))).toBeLessThan(0.15)
   })
 
   it('keeps bins apart, and lends those that have seen little the curve of all', () => {

@@ -1,7 +1,8 @@
 /**
  * The chance that a draft comes true once its parent did, from the drafter's own estimate: calibrated per source, for first
- * and deeper levels, and per entropy bin. A curve that has seen little leans on the next coarser one: a bin's on that of all
- * bins, that of deeper levels on that of the first, and that one on the drafter itself. These curves are shared by all
+ * and deeper levels, for the likeliest child and its siblings, and per entropy bin. A drafter that is close to the target is right with
+ * its first guess however unsure it is, and wrong with the second. A curve that has seen little leans on the next coarser one: a bin's on that
+ * of all bins, that of deeper levels on that of the first, that of siblings on that of the best, and that one on the drafter itself. These curves are shared by all
  * requests; what one request's text does otherwise is a shift of all of its curves, which starts at nothing.
  *
  * Who is judged, and when: as in `../acceptance.ts`.
@@ -9,7 +10,7 @@
 import type { NodeId, TokenId, TokenTree } from '../../tree/index.ts'
 import { acceptanceCurve, countJudged, emptyCounts, type Weighing } from '../counts.ts'
 import { interpolate, locate } from '../isotonic.ts'
-import type { CostMemory, CountsByDepth } from '../types.ts'
+import type { AcceptanceCounts, CostMemory, CountsByPlace } from '../types.ts'
 import { BINS, UNKNOWN_BIN } from './bins.ts'
 import { Shift } from './shift.ts'
 
@@ -30,20 +31,34 @@ export interface DraftKind {
   readonly depth: number
   /** `UNKNOWN_BIN` where the drafter tells no distributions. */
   readonly bin: number
+  /** The likeliest child of its parent (`isBestChild`). */
+  readonly best: boolean
+}
+
+/** Does the drafter think a node likelier than its siblings? Of equal ones the older is. */
+export function isBestChild(tree: TokenTree, node: NodeId): boolean {
+  const own = tree.logProbs[node] as number
+  return tree.children(tree.parents[node] as NodeId).every((sibling) => {
+    const other = tree.logProbs[sibling] as number
+    return sibling === node || other < own || (other === own && sibling > node)
+  })
 }
 
 export class CalibratedAcceptance {
   readonly #sources: CostMemory['acceptance']
-  /** Per source: of first and of deeper levels. */
-  readonly #shifts: { readonly first: Shift; readonly deeper: Shift }[] = []
+  /** Nothing fades: see `PolicyMemory.lasting`. */
+  readonly #lasting: boolean
+  /** By `placeOf`. */
+  readonly #shifts = new Map<number, Shift>()
   /** Curves by source, depth and bin, built when asked for; they hold for a round. */
   #curves = new Map<number, number[]>()
   /** The same of all bins together, before the shift. */
   #coarse = new Map<number, number[]>()
 
-  /** `sources` is where the counts live; it may be shared with other requests. */
-  constructor(sources: CostMemory['acceptance']) {
+  /** `sources` is where the counts live; it may be shared with other requests. With `lasting` older nodes do not fade. */
+  constructor(sources: CostMemory['acceptance'], lasting = false) {
     this.#sources = sources
+    this.#lasting = lasting
   }
 
   /** Starts a round: what was learned since the last one counts from here on, by whomever. */
@@ -73,57 +88,77 @@ export class CalibratedAcceptance {
 
   #judge(tree: TokenTree, node: NodeId, token: TokenId, bin: number): void {
     const prob = Math.exp(tree.logProbs[node] as number)
-    const kind = { source: tree.sources[node] as number, depth: tree.depths[node] as number, bin }
+    const [source, depth] = [tree.sources[node] as number, tree.depths[node] as number]
+    const kind = { source, depth, bin, best: isBestChild(tree, node) }
     const right = tree.tokens[node] === token
-    const deeper = kind.depth > 1
     this.#shift(kind).observe(this.calibrate(prob, kind), right)
     while (this.#sources.length <= kind.source) this.#sources.push(nothingSeen())
     const { all, bins } = this.#sources[kind.source] as CostMemory['acceptance'][number]
     const at = locate(KNOTS, prob)
-    countJudged(deeper ? all.deeper : all.first, at, right, ALL.fade)
+    countJudged(countsOf(all, kind), at, right, this.#fade(ALL))
     const own = bins[bin]
-    if (own !== undefined) countJudged(deeper ? own.deeper : own.first, at, right, OF_BIN.fade)
+    if (own !== undefined) countJudged(countsOf(own, kind), at, right, this.#fade(OF_BIN))
   }
 
-  #shift({ source, depth }: DraftKind): Shift {
-    const shifts = (this.#shifts[source] ??= { first: new Shift(), deeper: new Shift() })
-    return depth > 1 ? shifts.deeper : shifts.first
+  #fade({ fade }: Weighing): number {
+    return this.#lasting ? 1 : fade
+  }
+
+  #shift(kind: DraftKind): Shift {
+    const place = placeOf(kind)
+    let shift = this.#shifts.get(place)
+    if (shift === undefined) this.#shifts.set(place, (shift = new Shift()))
+    return shift
   }
 
   #curve(kind: DraftKind): number[] {
-    const key = (kind.source * 2 + (kind.depth > 1 ? 1 : 0)) * (BINS + 1) + kind.bin - UNKNOWN_BIN
+    const key = placeOf(kind) * (BINS + 1) + kind.bin - UNKNOWN_BIN
     let curve = this.#curves.get(key)
     if (curve === undefined) this.#curves.set(key, (curve = this.#shift(kind).apply(this.#shared(kind))))
     return curve
   }
 
-  #shared({ source, depth, bin }: DraftKind): number[] {
-    const all = this.#allBins(source, depth > 1)
-    const own = this.#sources[source]?.bins[bin]
-    return own === undefined ? all : acceptanceCurve(depth > 1 ? own.deeper : own.first, all, OF_BIN)
+  #shared(kind: DraftKind): number[] {
+    const all = this.#allBins(kind)
+    const own = this.#sources[kind.source]?.bins[kind.bin]
+    return own === undefined ? all : acceptanceCurve(countsOf(own, kind), all, OF_BIN)
   }
 
-  #allBins(source: number, deeper: boolean): number[] {
-    const counts = this.#sources[source]
+  #allBins(kind: DraftKind): number[] {
+    const counts = this.#sources[kind.source]
     if (counts === undefined) return KNOTS
-    const key = 2 * source + (deeper ? 1 : 0)
+    const key = placeOf(kind)
     let curve = this.#coarse.get(key)
-    if (curve === undefined) {
-      curve = deeper
-        ? acceptanceCurve(counts.all.deeper, this.#allBins(source, false), ALL)
-        : acceptanceCurve(counts.all.first, KNOTS, ALL)
-      this.#coarse.set(key, curve)
-    }
+    if (curve === undefined)
+      this.#coarse.set(key, (curve = acceptanceCurve(countsOf(counts.all, kind), this.#prior(kind), ALL)))
     return curve
+  }
+
+  /** The curve of the next coarser kind: deeper levels lean on the first one, siblings on the best child, and that one on the drafter. */
+  #prior(kind: DraftKind): readonly number[] {
+    if (kind.depth > 1) return this.#allBins({ ...kind, depth: 1 })
+    return kind.best ? KNOTS : this.#allBins({ ...kind, best: true })
   }
 }
 
 // ---------------------------------------------------------------------------------------------------------------
 
 function nothingSeen(): CostMemory['acceptance'][number] {
-  return { all: emptyPair(), bins: Array.from({ length: BINS }, emptyPair) }
+  return { all: emptyPlaces(), bins: Array.from({ length: BINS }, emptyPlaces) }
 }
 
-function emptyPair(): CountsByDepth {
-  return { first: emptyCounts(KNOTS.length), deeper: emptyCounts(KNOTS.length) }
+function emptyPlaces(): CountsByPlace {
+  const counts = (): AcceptanceCounts => emptyCounts(KNOTS.length)
+  const byDepth = (): CountsByPlace['best'] => ({ first: counts(), deeper: counts() })
+  return { best: byDepth(), others: byDepth() }
+}
+
+function countsOf({ best, others }: CountsByPlace, kind: DraftKind): AcceptanceCounts {
+  const byDepth = kind.best ? best : others
+  return kind.depth > 1 ? byDepth.deeper : byDepth.first
+}
+
+/** One number for source, depth class and place among siblings. */
+function placeOf({ source, depth, best }: DraftKind): number {
+  return 4 * source + (depth > 1 ? 2 : 0) + (best ? 1 : 0)
 }

@@ -33,12 +33,15 @@ const FADE = 0.99
 export class Outlook {
   /** Two cells per kind, the better case first; those of all kinds at the end. */
   readonly #cells: CostMemory['outlook']
+  /** What a node leaves of the older ones of its kind. */
+  readonly #fade: number
   /** By kind; they hold for a level. */
   readonly #known = new Map<number, Prospects>()
 
-  /** `cells` may be shared with other requests. */
-  constructor(cells: CostMemory['outlook']) {
+  /** `cells` may be shared with other requests. With `lasting` older nodes do not fade. */
+  constructor(cells: CostMemory['outlook'], lasting = false) {
     this.#cells = cells
+    this.#fade = lasting ? 1 : FADE
     while (cells.weights.length < 2 * (KINDS + 1)) {
       cells.weights.push(0)
       cells.chances.push(Array<number>(FORESEEN).fill(0))
@@ -110,12 +113,24 @@ export class Outlook {
     for (let side = 0; side < 2; side++) {
       const cell = 2 * kind + side
       const counts = side === worse ? 1 : 0
-      weights[cell] = this.#weight(cell) * FADE + counts
+      weights[cell] = this.#weight(cell) * this.#fade + counts
       const sums = cells[cell] as number[]
-      for (let i = 0; i < FORESEEN; i++) sums[i] = (sums[i] as number) * FADE + counts * (chances[i] ?? 0)
+      for (let i = 0; i < FORESEEN; i++) sums[i] = (sums[i] as number) * this.#fade + counts * (chances[i] ?? 0)
     }
   }
 }
+
+/** A copy in which a kind weighs at most so many nodes: cells hold sums, so that means and the share of cases stay. */
+export function capOutlook({ weights, chances }: CostMemory['outlook'], heaviest: number): CostMemory['outlook'] {
+  const ofKind = (cell: number): number => (weights[cell] as number) + (weights[cell ^ 1] as number)
+  const factors = weights.map((_, cell) => Math.min(1, heaviest / ofKind(cell)))
+  return {
+    weights: weights.map((weight, cell) => weight * (factors[cell] as number)),
+    chances: chances.map((sums, cell) => sums.map((sum) => sum * (factors[cell] as number))),
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------
 
 /** The best child's chance in the mean of both cases. */
 function usual({ share, better, worse }: Prospects): number {

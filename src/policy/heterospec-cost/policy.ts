@@ -87,8 +87,8 @@ class HeterospecCost implements BudgetPolicy {
     this.#options = options
     this.#memory = costMemory(memory)
     this.#known = {
-      acceptance: new CalibratedAcceptance(this.#memory.acceptance),
-      outlook: new Outlook(this.#memory.outlook),
+      acceptance: new CalibratedAcceptance(this.#memory.acceptance, memory.lasting),
+      outlook: new Outlook(this.#memory.outlook, memory.lasting),
     }
     this.#times = new RoundTimes(this.#memory)
     this.#trials = new Trials(this.#memory.trials, options.explore)

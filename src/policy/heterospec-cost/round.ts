@@ -4,7 +4,7 @@
  */
 import type { NodeId, TokenTree } from '../../tree/index.ts'
 import type { LevelReport } from '../types.ts'
-import type { CalibratedAcceptance } from './acceptance.ts'
+import { isBestChild, type CalibratedAcceptance } from './acceptance.ts'
 import { RoundBins, UNKNOWN_BIN } from './bins.ts'
 import { Ranked, type Choice, type PassPrices } from './choice.ts'
 import { Growth, type LevelPlan, type LevelPrice, type Twig } from './growth.ts'
@@ -136,6 +136,7 @@ export class DraftedRound {
       source: tree.sources[node] as number,
       depth: tree.depths[node] as number,
       bin: bins[node] ?? UNKNOWN_BIN,
+      best: isBestChild(tree, node),
     })
   }
 
@@ -152,7 +153,9 @@ export class DraftedRound {
     }
     // The drafter knows already what it would say.
     const kind = { source: tree.sources[node] as number, depth: (tree.depths[node] as number) + 1, bin }
-    const children = Array.from(told.subarray(0, FORESEEN), (prob) => this.#known.acceptance.calibrate(prob, kind))
+    const children = Array.from(told.subarray(0, FORESEEN), (prob, i) =>
+      this.#known.acceptance.calibrate(prob, { ...kind, best: i === 0 }),
+    )
     return { node, chance, prospects: { share: 1, better: children, worse: children } }
   }
 

@@ -5,6 +5,7 @@
 import type { RoundOutcome } from '../../tree/index.ts'
 import type { CostMemory } from '../types.ts'
 import { meanTime } from '../memory.ts'
+import type { DraftPrice } from '../priced.ts'
 import { FadingFit } from './fading-fit.ts'
 import type { LevelPrice } from './growth.ts'
 import type { DraftedRound } from './round.ts'
@@ -86,6 +87,15 @@ export class RoundTimes {
     return unread > ALONG ? unread : 0
   }
 }
+
+/** Draft times that somebody has measured on this machine, as one round's worth of experience. */
+export function beginTimes(memory: CostMemory, { roundMs, levelMs }: DraftPrice): void {
+  const fit = new FadingFit(memory.draftTimes, 3)
+  if (levelMs === null) fit.observe([0, 0, 1], roundMs)
+  else fit.observe([1, 0, 0], levelMs)
+}
+
+// ---------------------------------------------------------------------------------------------------------------
 
 function partsOf({ grows, levels, expanded, tree }: DraftedRound): number[] {
   return grows ? [levels, expanded, 1] : [0, (tree?.size ?? 1) - 1, 1]

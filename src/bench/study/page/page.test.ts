@@ -4,6 +4,7 @@ import { fakeRecording } from '../../../../test/fixtures/recording.ts'
 import type { Recording } from '../../simulate/types.ts'
 import { showInterval } from '../../statistics.ts'
 import { OVERALL } from '../../summary.ts'
+import { studyCost } from '../cost.ts'
 import { overallRows } from '../counts.ts'
 import { studyAblation, studyAlpha, studyBins, studyRank } from '../studies.ts'
 import { openWorld } from '../world.ts'
@@ -11,7 +12,12 @@ import { renderStudy } from './page.ts'
 
 const clock = benchDocument({ sides: ['off', 'auto'] })
 const recording: Recording = {
-  ...fakeRecording({ byLevels: true, leastLevels: 6, foresight: (position) => position % 4, groups: ['qa', 'rag'] }),
+  ...fakeRecording({
+    byLevels: true,
+    leastLevels: 6,
+    foresight: (position) => position % 4,
+    groups: ['qa', 'rag', 'qa', 'rag'],
+  }),
   drafter: { name: '<img src=x>', options: { method: 'model' } },
   provenance: clock.provenance,
 }
@@ -21,7 +27,8 @@ const world = openWorld(
   { tree: { topK: 2, depth: 2, totalTokens: 7 }, loss: 'weighted', edges: [1, 2, 3] },
 )
 const ablation = studyAblation(world, [], clock)
-const documents = [ablation, studyAlpha(world), studyRank(world, null), studyBins(world)]
+const priced = studyCost({ ...recording, answers }, { tree: world.tree, prices: {}, slopes: [0, 0.1, 1] })
+const documents = [priced, ablation, studyAlpha(world), studyRank(world, null), studyBins(world)]
 
 function textOf(html: string): string {
   return html.replace(/<(style|script)[^>]*>[^]*?<\/\1>/g, '').replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ') // prettier-ignore
@@ -51,8 +58,8 @@ describe.each(documents.map((document) => [document.study, renderStudy(document)
       const text = textOf(page)
       expect(text).toContain(`heterospec study ${study}`)
       expect(text).toContain(clock.provenance.model.name)
-      expect(text).toContain('Counts are of 120 recorded places')
-      expect(text).toContain('they do not depend on the machine')
+      expect(text).toContain('240 recorded places')
+      expect(text).toMatch(/they do not depend on the machine|by prices, not by a clock/)
     })
   },
 )

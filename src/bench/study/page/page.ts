@@ -6,6 +6,7 @@ import { section } from '../../report/parts.ts'
 import { pageStyles } from '../../report/styles.ts'
 import type { StudyDocument } from '../types.ts'
 import { clockSection } from './clock.ts'
+import { costSections } from './cost.ts'
 import { ablationSections, alphaSections } from './counts.ts'
 import { binSections, rankSections } from './rounds.ts'
 
@@ -35,6 +36,7 @@ const titles: Readonly<Record<StudyDocument['study'], string>> = {
   alpha: 'How many levels to add',
   rank: 'Where accepted paths end',
   bins: 'What entropy foretells',
+  cost: 'What choosing by price is worth',
 }
 
 function sectionsOf(document: StudyDocument): Markup[] {
@@ -47,12 +49,17 @@ function sectionsOf(document: StudyDocument): Markup[] {
       return rankSections(document)
     case 'bins':
       return binSections(document)
+    case 'cost':
+      return costSections(document)
   }
 }
 
-function lede({ questions, groups, bins }: StudyDocument): string {
+function lede(document: StudyDocument): string {
+  const { questions, groups } = document
   const from = `${plural(questions.judged, 'question')} from ${plural(groups.length, 'group')}`
-  const calibration = bins.basis === 'given' ? '' : `, bins from ${plural(questions.calibration, 'other question')}`
+  const others = plural(questions.calibration, 'other question')
+  if (document.study === 'cost') return `Replayed on ${from}, the best fixed setting chosen on ${others}.`
+  const calibration = document.bins.basis === 'given' ? '' : `, bins from ${others}`
   return `Replayed on ${from}${calibration}.`
 }
 
