@@ -87,7 +87,9 @@ describe('heterospec-cost in simulated time', () => {
     const intervals = drafted.slice(1).map((round, i) => round - drafted[i]!)
     expect(intervals).toEqual([...intervals].sort((a, b) => a - b))
     expect(intervals.at(-1)!).toBeGreaterThan(25)
-    expect(rounds.slice(20).filter(({ scored }) => scored.size > 1)).toEqual([])
+    const verified = rounds.flatMap(({ scored }, round) => (scored.size > 1 ? [round] : []))
+    // A handful of the first trials, while best children and siblings are still being told apart.
+    expect(verified.filter((round) => round >= 40)).toEqual([])
   })
 
   it('expands fewer nodes where the time of a level depends on them', () => {
