@@ -40,11 +40,11 @@ const memory = z.looseObject({
     .nullable(),
   cost: z
     .looseObject({
-      acceptance: z.array(z.looseObject({ all: countsByPlace, bins: z.array(countsByPlace) })),
+      acceptance: z.array(z.looseObject({ known: countsByPlace, bins: z.array(countsByPlace), unknown: countsByPlace })),
       outlook: z.object({ weights: numbers, chances: z.array(numbers) }),
       draftTimes: fitSums,
       hostTimes: fitSums,
-      byLevels: z.boolean().nullable(),
+      growth: z.enum(['whole', 'levels', 'merged']).nullable(),
       trials: z.object({
         gain: z.number(),
         drafted: whole,

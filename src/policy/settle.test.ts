@@ -110,7 +110,7 @@ describe('what heterospec-cost has learned', () => {
 
   it('keeps chances and loses weight when settled, and what belongs to a machine', () => {
     const memory = learned(3000, true, learned(1000, false, lasting()))
-    Object.assign(costMemory(memory), { byLevels: true })
+    Object.assign(costMemory(memory), { growth: 'levels' })
     Object.assign(costMemory(memory).trials, { gain: 3, drafted: 4000, interval: 8, wait: 7, startMs: 2 })
     costMemory(memory).draftTimes.products.push(1)
     costMemory(memory).hostTimes.moments.push(1)
@@ -122,7 +122,7 @@ describe('what heterospec-cost has learned', () => {
     const pairs = outlook.weights.flatMap((weight, cell) => (cell % 2 === 0 ? weight + outlook.weights[cell + 1]! : []))
     expect(Math.max(...pairs)).toBeCloseTo(HEAVIEST_OUTLOOK)
     const fresh = costMemory(createPolicyMemory())
-    expect(settled.cost).toEqual({ ...fresh, acceptance, outlook, byLevels: true })
+    expect(settled.cost).toEqual({ ...fresh, acceptance, outlook, growth: 'levels' })
   })
 
   it('outweighs the first nodes of sessions, and gives way to a few hundred of a kind that say otherwise', () => {
@@ -144,8 +144,12 @@ describe('what heterospec-cost has learned', () => {
     }
     const grown = priced({ roundMs: 12, levelMs: 2 })
     expect(grown).toMatchObject({ draftMs: 12, levelMs: 2 })
-    expect(new RoundTimes(costMemory(grown)).level).toEqual({ passMs: 2, nodeMs: 0 })
+    expect(new RoundTimes(costMemory(grown)).levelOf({ merged: false, levels: 1 })).toEqual({
+      passMs: 2,
+      nodeMs: 0,
+      onceMs: 0,
+    })
     const whole = priced({ roundMs: 3, levelMs: null })
-    expect(new FadingFit(costMemory(whole).draftTimes, 3).expect([0, 20, 1])).toBeCloseTo(3, 0)
+    expect(new FadingFit(costMemory(whole).draftTimes, 4).expect([0, 20, 1, 0])).toBeCloseTo(3, 0)
   })
 })

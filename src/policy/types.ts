@@ -122,16 +122,25 @@ export interface CountsByPlace {
 
 /** What `heterospec-cost` has learned about a drafter. */
 export interface CostMemory {
-  /** Per source of the drafter: all drafts, and those of each entropy bin. */
-  readonly acceptance: { readonly all: CountsByPlace; readonly bins: CountsByPlace[] }[]
+  /**
+   * Per source of the drafter: drafts of known entropy all together and by entropy bin, and those of unknown entropy.
+   */
+  readonly acceptance: {
+    readonly known: CountsByPlace
+    readonly bins: CountsByPlace[]
+    readonly unknown: CountsByPlace
+  }[]
   /** Per kind of node: the chances of the children that it turned out to have, best first. Means, and their weights. */
   readonly outlook: { readonly weights: number[]; readonly chances: number[][] }
   /** Sums of a fading least-squares fit of draft times; see `heterospec-cost/times.ts`. */
   readonly draftTimes: { readonly products: number[]; readonly moments: number[] }
   /** The same of the work around a pass. */
   readonly hostTimes: { readonly products: number[]; readonly moments: number[] }
-  /** Does the drafter grow its trees level by level? Null until a round was drafted. */
-  byLevels: boolean | null
+  /**
+   * How the drafter makes its trees: in one piece, level by level, or merged, a whole tree of cheap sources that is then grown
+   * by levels. Null until a round was drafted.
+   */
+  growth: 'whole' | 'levels' | 'merged' | null
   /** Whether drafting pays; see `heterospec-cost/trials.ts`. */
   readonly trials: TrialMemory
 }

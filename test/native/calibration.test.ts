@@ -39,7 +39,8 @@ async function calibration(chance: number): Promise<Calibration> {
     return { first: counts, deeper: counts }
   }
   const memory = { ...createPolicyMemory(), acceptance: [countsAt(12)] }
-  costMemory(memory).acceptance.push({ all: { best: countsAt(15), others: countsAt(15) }, bins: [] })
+  const places = { best: countsAt(15), others: countsAt(15) }
+  costMemory(memory).acceptance.push({ known: places, bins: [], unknown: places })
   return { ...fakeCalibration({ model: { name, fingerprint }, ...identifyDrafter(defined(drafter)) }), memory }
 }
 

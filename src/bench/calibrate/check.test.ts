@@ -69,7 +69,7 @@ describe('teaching', () => {
     // One child of the root at each of 200 places, but for the last, which leaves no room for a draft.
     expect(sum(judged)).toBeCloseTo(199)
     expect(sum(accepted)).toBe(0)
-    const own = memory.cost!.acceptance[0]!.all.best.first
+    const own = memory.cost!.acceptance[0]!.known.best.first
     expect(sum(own.judged)).toBeCloseTo(199)
     expect(sum(own.accepted)).toBe(0)
     expect(memory).toMatchObject({ draftMs: 0 })

@@ -48,11 +48,11 @@ export class CalibratedAcceptance {
   readonly #sources: CostMemory['acceptance']
   /** Nothing fades: see `PolicyMemory.lasting`. */
   readonly #lasting: boolean
-  /** By `placeOf`. */
+  /** By `familyKey`. */
   readonly #shifts = new Map<number, Shift>()
   /** Curves by source, depth and bin, built when asked for; they hold for a round. */
   #curves = new Map<number, number[]>()
-  /** The same of all bins together, before the shift. */
+  /** The same of all bins together, or of unknown entropy, before the shift. */
   #coarse = new Map<number, number[]>()
 
   /** `sources` is where the counts live; it may be shared with other requests. With `lasting` older nodes do not fade. */
@@ -93,10 +93,10 @@ export class CalibratedAcceptance {
     const right = tree.tokens[node] === token
     this.#shift(kind).observe(this.calibrate(prob, kind), right)
     while (this.#sources.length <= kind.source) this.#sources.push(nothingSeen())
-    const { all, bins } = this.#sources[kind.source] as CostMemory['acceptance'][number]
+    const counts = this.#sources[kind.source] as CostMemory['acceptance'][number]
     const at = locate(KNOTS, prob)
-    countJudged(countsOf(all, kind), at, right, this.#fade(ALL))
-    const own = bins[bin]
+    countJudged(countsOf(familyOf(counts, kind), kind), at, right, this.#fade(ALL))
+    const own = counts.bins[bin]
     if (own !== undefined) countJudged(countsOf(own, kind), at, right, this.#fade(OF_BIN))
   }
 
@@ -105,46 +105,51 @@ export class CalibratedAcceptance {
   }
 
   #shift(kind: DraftKind): Shift {
-    const place = placeOf(kind)
-    let shift = this.#shifts.get(place)
-    if (shift === undefined) this.#shifts.set(place, (shift = new Shift()))
+    const key = familyKey(kind)
+    let shift = this.#shifts.get(key)
+    if (shift === undefined) this.#shifts.set(key, (shift = new Shift()))
     return shift
   }
 
   #curve(kind: DraftKind): number[] {
-    const key = placeOf(kind) * (BINS + 1) + kind.bin - UNKNOWN_BIN
+    const key = placeOf(kind) * (BINS + 1) + kind.bin
     let curve = this.#curves.get(key)
     if (curve === undefined) this.#curves.set(key, (curve = this.#shift(kind).apply(this.#shared(kind))))
     return curve
   }
 
   #shared(kind: DraftKind): number[] {
-    const all = this.#allBins(kind)
+    const all = this.#family(kind)
     const own = this.#sources[kind.source]?.bins[kind.bin]
     return own === undefined ? all : acceptanceCurve(countsOf(own, kind), all, OF_BIN)
   }
 
-  #allBins(kind: DraftKind): number[] {
+  #family(kind: DraftKind): number[] {
     const counts = this.#sources[kind.source]
     if (counts === undefined) return KNOTS
-    const key = placeOf(kind)
+    const key = familyKey(kind)
     let curve = this.#coarse.get(key)
     if (curve === undefined)
-      this.#coarse.set(key, (curve = acceptanceCurve(countsOf(counts.all, kind), this.#prior(kind), ALL)))
+      this.#coarse.set(key, (curve = acceptanceCurve(countsOf(familyOf(counts, kind), kind), this.#prior(kind), ALL)))
     return curve
   }
 
   /** The curve of the next coarser kind: deeper levels lean on the first one, siblings on the best child, and that one on the drafter. */
   #prior(kind: DraftKind): readonly number[] {
-    if (kind.depth > 1) return this.#allBins({ ...kind, depth: 1 })
-    return kind.best ? KNOTS : this.#allBins({ ...kind, best: true })
+    if (kind.depth > 1) return this.#family({ ...kind, depth: 1 })
+    return kind.best ? KNOTS : this.#family({ ...kind, best: true })
   }
 }
 
 // ---------------------------------------------------------------------------------------------------------------
 
 function nothingSeen(): CostMemory['acceptance'][number] {
-  return { all: emptyPlaces(), bins: Array.from({ length: BINS }, emptyPlaces) }
+  return { known: emptyPlaces(), bins: Array.from({ length: BINS }, emptyPlaces), unknown: emptyPlaces() }
+}
+
+/** In a merged tree, what a head has spoken about and what only cheap sources have are different kinds of guesses. */
+function familyOf({ known, unknown }: CostMemory['acceptance'][number], { bin }: DraftKind): CountsByPlace {
+  return bin === UNKNOWN_BIN ? unknown : known
 }
 
 function emptyPlaces(): CountsByPlace {
@@ -156,6 +161,10 @@ function emptyPlaces(): CountsByPlace {
 function countsOf({ best, others }: CountsByPlace, kind: DraftKind): AcceptanceCounts {
   const byDepth = kind.best ? best : others
   return kind.depth > 1 ? byDepth.deeper : byDepth.first
+}
+
+function familyKey(kind: DraftKind): number {
+  return 2 * placeOf(kind) + (kind.bin === UNKNOWN_BIN ? 1 : 0)
 }
 
 /** One number for source, depth class and place among siblings. */

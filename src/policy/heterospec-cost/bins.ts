@@ -11,8 +11,8 @@ import type { LevelReport } from '../types.ts'
 const EDGES = [0.1, 0.4, 1, 1.8]
 /** Bins of nodes whose distributions are known. */
 export const BINS = EDGES.length + 1
-/** The bin of nodes whose distributions nobody told. */
-export const UNKNOWN_BIN = -1
+/** The bin of nodes whose distributions nobody told: those of drafters that tell none, and those that only a cheap source of a merged tree has spoken about. */
+export const UNKNOWN_BIN = BINS
 /** The K of the entropies, as in the paper. */
 const TOP = 10
 
@@ -56,7 +56,11 @@ export class RoundBins {
     return depth > 0 && !Number.isNaN(sum) ? sum / depth : undefined
   }
 
-  /** Another tree: what was known of nodes by number is worth nothing. */
+  /** Begins anew with a tree whose nodes are no longer what they were: another one, or one whose nodes were restated. */
+  restart(tree: TokenTree): void {
+    this.#begin(tree)
+  }
+
   #begin(tree: TokenTree): void {
     this.#tree = tree
     this.#sums = [0]

@@ -25,8 +25,11 @@ export class FadingFit {
   constructor(sums: FitSums, parts: number) {
     this.#sums = sums
     this.#parts = parts
-    while (sums.products.length < parts * parts) sums.products.push(0)
-    while (sums.moments.length < parts) sums.moments.push(0)
+    // Sums of another number of parts say nothing here.
+    if (sums.moments.length !== parts) {
+      sums.products.splice(0, Infinity, ...Array<number>(parts * parts).fill(0))
+      sums.moments.splice(0, Infinity, ...Array<number>(parts).fill(0))
+    }
   }
 
   /** Has any round been seen? */

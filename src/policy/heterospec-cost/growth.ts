@@ -15,10 +15,11 @@ export interface Twig {
   readonly prospects: Prospects
 }
 
-/** Milliseconds of a level: of its pass, and of each node in it. */
+/** Milliseconds of a level: of its pass, of each node in it, and of what must be done once before. */
 export interface LevelPrice {
   readonly passMs: number
   readonly nodeMs: number
+  readonly onceMs: number
   /** Levels that may still come. */
   readonly left: number
 }
@@ -61,7 +62,7 @@ export class Growth {
       if (!better.admits(chance * (prospects.better[0] ?? 0))) break
       for (const child of prospects.better) better.add(chance * child, -1)
       for (const child of prospects.worse) worse.add(chance * child, -1)
-      const spent = spentMs + level.passMs + (index + 1) * level.nodeMs
+      const spent = spentMs + level.onceMs + level.passMs + (index + 1) * level.nodeMs
       const withLevel = share * this.#rate(better, spent) + (1 - share) * (share < 1 ? this.#rate(worse, spent) : 0)
       if (withLevel > rate) [width, rate] = [index + 1, withLevel]
     }
@@ -76,7 +77,8 @@ export class Growth {
     const imagined = this.#better.copyOf(ranked)
     const levelMs = level.passMs + width * level.nodeMs
     const share = twigs[0]?.prospects.share ?? 0
-    const ends = (1 - share) * this.#rate(ranked, spentMs + levelMs)
+    const begunMs = spentMs + level.onceMs
+    const ends = (1 - share) * this.#rate(ranked, begunMs + levelMs)
     let beam: readonly Omit<Twig, 'node'>[] = twigs.slice(0, width)
     let best = 0
     for (let levels = 1; levels <= Math.min(AHEAD, level.left) && beam.length > 0; levels++) {
@@ -85,7 +87,7 @@ export class Growth {
         return children.map((own) => ({ chance: chance * own, prospects }))
       })
       for (const { chance } of grown) imagined.add(chance, -1)
-      best = Math.max(best, share * this.#rate(imagined, spentMs + levels * levelMs) + ends)
+      best = Math.max(best, share * this.#rate(imagined, begunMs + levels * levelMs) + ends)
       beam = grown.sort((a, b) => b.chance - a.chance).slice(0, width)
     }
     return best

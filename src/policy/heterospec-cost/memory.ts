@@ -4,7 +4,7 @@ import { capOutlook } from './outlook.ts'
 
 /** The policy's own part of a memory; made where it is missing. */
 export function costMemory(memory: PolicyMemory): CostMemory {
-  memory.cost ??= { acceptance: [], outlook: { weights: [], chances: [] }, byLevels: null, ...ofMachine() }
+  memory.cost ??= { acceptance: [], outlook: { weights: [], chances: [] }, growth: null, ...ofMachine() }
   return memory.cost
 }
 

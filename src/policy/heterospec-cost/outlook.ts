@@ -140,5 +140,5 @@ function usual({ share, better, worse }: Prospects): number {
 function kindOf(prob: number, bin: number): number {
   let kind = 0
   while (kind < CLASSES.length && prob >= (CLASSES[kind] as number)) kind++
-  return kind * (BINS + 1) + bin + 1
+  return kind * (BINS + 1) + bin
 }

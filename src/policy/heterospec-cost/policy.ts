@@ -29,7 +29,7 @@ import { costMemory } from './memory.ts'
 import { Outlook } from './outlook.ts'
 import { DraftedRound, type Knowledge } from './round.ts'
 import { RoundTimes } from './times.ts'
-import { Trials } from './trials.ts'
+import { Trials, type Beginning } from './trials.ts'
 
 const heterospecCostOptions = z.strictObject({
   policy: z.literal('heterospec-cost'),
@@ -82,6 +82,8 @@ class HeterospecCost implements BudgetPolicy {
   /** Undefined in rounds that are not drafted. */
   #round: DraftedRound | undefined
   #plainMs = 1
+  /** What the drafter would have to read first in this round. */
+  #reading: Beginning = { price: 0, room: 0 }
 
   constructor(options: HeterospecCostOptions, memory: PolicyMemory) {
     this.#options = options
@@ -104,10 +106,12 @@ class HeterospecCost implements BudgetPolicy {
     this.#round = undefined
     const limit = Math.min(maxNodes, context.room)
     if (limit === 0 || this.#timer.due) return NO_DRAFT
-    const price = this.#times.readingMs(context.context) / prices.plainMs
-    if (!this.#trials.open({ price, room: context.room })) return NO_DRAFT
+    this.#reading = { price: this.#times.readingMs(context.context) / prices.plainMs, room: context.room }
+    // The cheap sources of a merged tree read nothing.
+    const { growth } = this.#memory
+    if (!this.#trials.open(growth === 'merged' ? undefined : this.#reading)) return NO_DRAFT
     // Growing by levels, a drafter drafts no more than is bought; in one piece, all that is asked for.
-    const nodes = this.#memory.byLevels === true ? limit : this.#askedOf(prices.candidates(limit), limit)
+    const nodes = growth === 'levels' || growth === 'merged' ? limit : this.#askedOf(prices.candidates(limit), limit)
     this.#known.acceptance.refresh()
     this.#round = new DraftedRound(this.#known, new PassPrices(prices, this.#times.nodeMs, nodes), width)
     return { depth: Math.min(depth, context.room), width, nodes }
@@ -119,8 +123,9 @@ class HeterospecCost implements BudgetPolicy {
     const { depth, width } = budget
     round.see(level)
     const spentMs = this.#times.draftMs(round)
-    if (level.frontier.length > 0 && level.depth < depth) {
-      const expand = round.widen(level, spentMs, { ...this.#times.level, left: depth - level.depth })
+    if (level.frontier.length > 0 && level.depth < depth && (level.depth > 0 || this.#trials.affords(this.#reading))) {
+      const price = this.#times.levelOf(round)
+      const expand = round.widen(level, spentMs, { ...price, left: depth - level.depth })
       if (expand.length > 0) return { depth, width, nodes: budget.nodes, expand }
     }
     const { nodes } = round.choose(spentMs, this.#options.margin)
@@ -142,7 +147,7 @@ class HeterospecCost implements BudgetPolicy {
       .filter(({ tree: drafted, node }) => node > 0 && drafted.children(node).length > 0)
     if (round !== undefined) this.#judge(round, outcome, emitted.length)
     this.#times.learnHost(outcome)
-    if (round === undefined) this.#times.count(emitted.length)
+    this.#times.count(emitted.length, round)
     this.#trials.count(emitted.length)
     this.#timer.observe(outcome.tree.size, emitted.length)
   }
@@ -159,7 +164,7 @@ class HeterospecCost implements BudgetPolicy {
 
   /** Did drafting pay? What was promised varies less, what came true cannot be wrong: prices may be, on a busy machine. */
   #judge(round: DraftedRound, outcome: RoundOutcome, emitted: number): void {
-    this.#memory.byLevels = round.grows
+    this.#memory.growth = round.merged ? 'merged' : round.grows ? 'levels' : 'whole'
     this.#asked.observe(round.choice.nodes)
     const readingMs = this.#times.learnDraft(round, outcome)
     const plainMs = this.#plainMs

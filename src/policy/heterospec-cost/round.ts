@@ -27,7 +27,9 @@ export class DraftedRound {
   readonly considered: ConsideredLevel[] = []
   /** Does the tree grow level by level? Others come in one piece. */
   grows = false
-  /** Levels grown, and the nodes that they expanded. */
+  /** Did cheap sources propose a tree before the first level? */
+  merged = false
+  /** Levels grown, and the nodes that they expanded; the first one was asked for when a round that is not merged began. */
   levels = 0
   expanded = 0
   choice: Choice
@@ -84,6 +86,7 @@ export class DraftedRound {
     // A finished tree that is no more than what was shown before; a smaller one was pruned on the way.
     if (this.#tree !== undefined && tree !== this.#tree && tree.size <= this.#tree.size) return
     this.grows ||= frontier.length > 0
+    this.merged ||= this.grows && depth === 0
     const first = tree === this.#tree ? this.#chances.length : 1
     if (tree !== this.#tree || this.#isRestated(tree)) this.#begin(tree)
     const bins = this.#bins.of(level)
@@ -122,6 +125,7 @@ export class DraftedRound {
 
   #begin(tree: TokenTree): void {
     this.#tree = tree
+    this.#bins.restart(tree)
     this.#chances = [1]
     this.#believed.length = 0
     this.#ranked = new Ranked(this.prices.limit)

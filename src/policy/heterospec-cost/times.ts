@@ -10,12 +10,14 @@ import { FadingFit } from './fading-fit.ts'
 import type { LevelPrice } from './growth.ts'
 import type { DraftedRound } from './round.ts'
 
+/** What a draft's time is made of: levels, nodes that they expand (or nodes, in one piece), a draft, and levels begun below a merged tree. */
+const DRAFT_PARTS = 4
 /** Tokens that a drafter reads along with its first level; what is more is read before. */
 const ALONG = 8
 
 export class RoundTimes {
   readonly #memory: CostMemory
-  /** By levels, by nodes expanded (or grown, in one piece), and once a draft. */
+  /** By `partsOf`. */
   readonly #draft: FadingFit
   /** Once a pass, and by verified nodes. */
   readonly #host: FadingFit
@@ -25,7 +27,7 @@ export class RoundTimes {
 
   constructor(memory: CostMemory) {
     this.#memory = memory
-    this.#draft = new FadingFit(memory.draftTimes, 3)
+    this.#draft = new FadingFit(memory.draftTimes, DRAFT_PARTS)
     this.#host = new FadingFit(memory.hostTimes, 2)
   }
 
@@ -35,10 +37,10 @@ export class RoundTimes {
     this.#host.refresh()
   }
 
-  /** What one more level costs. */
-  get level(): Omit<LevelPrice, 'left'> {
-    const [passMs = 0, nodeMs = 0] = this.#draft.prices
-    return { passMs, nodeMs }
+  /** What one more level below those of `round` costs. */
+  levelOf({ merged, levels }: Pick<DraftedRound, 'merged' | 'levels'>): Omit<LevelPrice, 'left'> {
+    const [passMs = 0, nodeMs = 0, , beginMs = 0] = this.#draft.prices
+    return { passMs, nodeMs, onceMs: merged && levels === 0 ? beginMs : 0 }
   }
 
   /** Work around a pass per verified node. */
@@ -60,8 +62,8 @@ export class RoundTimes {
   /** Learns from a drafted round's time; returns how much of it went into reading. */
   learnDraft(round: DraftedRound, { draftMs }: RoundOutcome): number {
     const { trials } = this.#memory
-    const lag = this.#lag
-    this.#unread = 0
+    const lag = hasRead(round) ? this.#lag : 0
+    if (hasRead(round)) this.#unread = 0
     if (lag === 0) {
       this.#draft.observe(partsOf(round), draftMs)
       return 0
@@ -76,9 +78,9 @@ export class RoundTimes {
     if (hostMs !== undefined) this.#host.observe([1, tree.size - 1], hostMs)
   }
 
-  /** A round that was not drafted emitted so many tokens; of a drafted one the drafter has read nearly all. */
-  count(emitted: number): void {
-    if (this.#unread !== undefined) this.#unread += emitted
+  /** A round emitted so many tokens. What the drafter drafted itself it has read, or nearly all. `round`: if it was drafted. */
+  count(emitted: number, round: DraftedRound | undefined): void {
+    if (this.#unread !== undefined && !(round && hasRead(round))) this.#unread += emitted
   }
 
   /** Tokens to be read before the draft begins. */
@@ -90,13 +92,18 @@ export class RoundTimes {
 
 /** Draft times that somebody has measured on this machine, as one round's worth of experience. */
 export function beginTimes(memory: CostMemory, { roundMs, levelMs }: DraftPrice): void {
-  const fit = new FadingFit(memory.draftTimes, 3)
-  if (levelMs === null) fit.observe([0, 0, 1], roundMs)
-  else fit.observe([1, 0, 0], levelMs)
+  const fit = new FadingFit(memory.draftTimes, DRAFT_PARTS)
+  if (levelMs === null) fit.observe([0, 0, 1, 0], roundMs)
+  else fit.observe([1, 0, 0, 0], levelMs)
 }
 
 // ---------------------------------------------------------------------------------------------------------------
 
-function partsOf({ grows, levels, expanded, tree }: DraftedRound): number[] {
-  return grows ? [levels, expanded, 1] : [0, (tree?.size ?? 1) - 1, 1]
+/** In a round that bought no level of a merged tree, what drafts by levels read nothing. */
+function hasRead({ merged, levels }: DraftedRound): boolean {
+  return !merged || levels > 0
+}
+
+function partsOf({ grows, merged, levels, expanded, tree }: DraftedRound): number[] {
+  return grows ? [levels, expanded, 1, merged && levels > 0 ? 1 : 0] : [0, (tree?.size ?? 1) - 1, 1, 0]
 }

@@ -42,18 +42,23 @@ export class Trials {
     return this.#reason
   }
 
-  /** Is this round one to draft in? Call once per round. */
-  open({ price, room }: Beginning): boolean {
+  /** Is this round one to draft in? Call once per round. `reading`: undefined where it is decided later (`affords`). */
+  open(reading: Beginning | undefined): boolean {
     const memory = this.#memory
     memory.debt = Math.max(0, memory.debt - this.#share)
     this.#reason = undefined
     if (memory.wait > 0) {
       memory.wait--
       this.#reason = 'drafts do not pay'
-    } else if (price > 0 && memory.debt > 0 && !this.#repays(price, room)) {
+    } else if (reading && !this.affords(reading)) {
       this.#reason = 'reading the text for the drafter would not pay'
     }
     return this.#reason === undefined
+  }
+
+  /** May the drafter read what it has not read yet? */
+  affords({ price, room }: Beginning): boolean {
+    return price === 0 || this.#memory.debt === 0 || this.#repays(price, room)
   }
 
   /**
