@@ -5,6 +5,7 @@
  *
  * --answers 0.8       share of each text that the target wrote
  * --vocabulary 8192   draft vocabulary
+ * --shares 1          parts of a batch that are computed at the same time, each on its share of the threads
  * --candidates 0      tokens that the output head is restricted to; 0 = all. Work is counted as if it were not.
  *
  * Weights and batches are random: no model is read. Only multiplications that the method needs count as work; padding,
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     answers: { type: 'string', default: '0.8' },
     vocabulary: { type: 'string', default: '8192' },
     candidates: { type: 'string', default: '0' },
+    shares: { type: 'string', default: '1' },
   },
 })
 const [threads, texts, length] = [Number(values.threads), Number(values.texts), Number(values.length)]
@@ -65,6 +67,7 @@ await using trainer = createHeadTrainer({
   unroll,
   draftIds: undefined,
   candidates: Number(values.candidates),
+  shares: Number(values.shares),
   teacher: {
     embedding: noise(VOCABULARY * shape.width, 0.1),
     output: noise(shape.draftVocabSize * shape.width, 0.1),
@@ -101,6 +104,7 @@ const result = {
   draftVocabulary: shape.draftVocabSize,
   rowsPerSecond: Math.round((texts * length) / seconds),
   candidates: Number(values.candidates),
+  shares: Number(values.shares),
   steps,
   products,
   evaluation,

@@ -1,22 +1,20 @@
-/** Writes a batch into the inputs of a network, and reads from its results what it did. */
+/** Writes a batch into the inputs of a network. */
 import { defined } from '../../util/assert.ts'
 import { UsageError } from '../../util/errors.ts'
-import type { Tensor } from '../../tensor/index.ts'
-import type { DepthScore, StepReport, TrainingBatch } from '../types.ts'
+import type { TrainingBatch } from '../types.ts'
 import type { Candidates } from './candidates.ts'
-import type { LessonResults } from './lesson.ts'
 import { ownSlots, type Network } from './network.ts'
-import type { Plan, PlanStep } from './plan.ts'
+import type { Plan } from './plan.ts'
 import { scaleTaps } from './tap-scales.ts'
+import type { LossWeights } from './totals.ts'
 
-export interface FillOptions {
+export interface FillOptions extends LossWeights {
   readonly width: number
   readonly unroll: number
   /** [vocab, width] */
   readonly embedding: Float32Array
-  /** Weight of step s in the loss is `decay` to the s. */
-  readonly decay: number
-  readonly stateLoss: number
+  /** [unroll]: rows of the whole batch that learn at each step; the loss is a mean over them. */
+  readonly lessons: readonly number[]
   /** What the tapped streams are divided by, low to high. */
   readonly tapScales: readonly number[]
 }
@@ -75,7 +73,7 @@ export function fillNetwork(
     )
     graph.write(inputs.mask, maskOf(plan, step, options.unroll))
     graph.write(inputs.rows, learned.rows)
-    const share = options.decay ** step / Math.max(1, learned.lessons)
+    const share = options.decay ** step / Math.max(1, defined(options.lessons[step]))
     if (inputs.weights)
       graph.write(
         inputs.weights,
@@ -100,49 +98,7 @@ export function lessonStates(batch: TrainingBatch, { positions, sizes }: Plan, w
   return states
 }
 
-/** The report of a computed network; `gradientNorm` is left at 0. */
-export function readReport(network: Network, plan: Plan, options: FillOptions): StepReport {
-  let loss = 0
-  const depths = network.results.map((results, step): DepthScore => {
-    const learned = defined(plan.steps[step])
-    const score = scoreStep(network, results, plan, learned, options.width)
-    const weight = options.decay ** step
-    loss += weight * (score.loss + options.stateLoss * score.distance)
-    return { rows: learned.answers, loss: score.loss, agreement: score.right / Math.max(1, learned.answers) }
-  })
-  return { loss, gradientNorm: 0, depths }
-}
-
 // ---------------------------------------------------------------------------------------------------------------
-
-function scoreStep(
-  { graph }: Network,
-  results: LessonResults,
-  plan: Plan,
-  step: PlanStep,
-  width: number,
-): { loss: number; right: number; distance: number } {
-  const count = plan.sizes.lessons
-  const read = (tensor: Tensor): Float32Array => {
-    const values = new Float32Array(count)
-    graph.read(tensor, values)
-    return values
-  }
-  const best = new Int32Array(read(results.best).buffer)
-  const [top, excess, taught, dot] = [results.top, results.topExcess, results.topTaught, results.dot].map(read)
-  const distances = results.distance && read(results.distance)
-  let [loss, right, distance] = [0, 0, 0]
-  for (let i = 0; i < plan.lessons; i++) {
-    if (step.counts[i] === 0) continue
-    // The softmax of the likeliest is at least 1 / vocabulary: its logarithm is safe.
-    const logSum = defined(top?.[i]) - Math.log(defined(excess?.[i]) + defined(taught?.[i]))
-    loss += logSum - defined(dot?.[i])
-    if (best[i] === plan.wanted[i]) right++
-    if (distances) distance += defined(distances[i]) / width
-  }
-  const lessons = Math.max(1, step.lessons)
-  return { loss: loss / lessons, right, distance: distance / lessons }
-}
 
 /** Rows of all texts, each text lengthened with zeros. */
 function padded(values: Float32Array, width: number, batch: TrainingBatch, length: number): Float32Array {

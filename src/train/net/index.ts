@@ -1,2 +1,3 @@
-export { createHeadTrainer, type HeadTrainerOptions, type NetTrainer } from './trainer.ts'
+export { createHeadTrainer, type NetTrainer } from './trainer.ts'
+export type { HeadTrainerOptions } from './options.ts'
 export { initialWeights } from './initial.ts'

@@ -15,7 +15,7 @@ import {
   type OutputParameters,
   type TeacherTensors,
 } from './lesson.ts'
-import type { Parameters } from './parameters.ts'
+import type { Learners } from './parameters.ts'
 import { roundUp, type PlanSizes } from './plan.ts'
 import { Tape, type Variable } from './tape.ts'
 
@@ -23,7 +23,7 @@ export interface NetworkParts {
   readonly backend: Backend
   readonly shape: HeadShape
   readonly unroll: number
-  readonly parameters: Parameters
+  readonly parameters: Learners
   readonly teacher: TeacherTensors
 }
 

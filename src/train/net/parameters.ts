@@ -3,6 +3,7 @@ import { UsageError } from '../../util/errors.ts'
 import { defined } from '../../util/assert.ts'
 import { TensorStore, TYPE, type Backend, type Tensor, type TensorSpec } from '../../tensor/index.ts'
 import type { HeadShape } from '../types.ts'
+import type { Learner } from './tape.ts'
 
 /** A weight and what training keeps beside it, all of one shape. */
 export interface Parameter {
@@ -52,7 +53,15 @@ export function checkWeights(shape: HeadShape, weights: ReadonlyMap<string, Floa
       throw new UsageError('bad-option', `expected tensors of a plain head, got ${name}; remove it from the weights`)
 }
 
-export class Parameters implements Disposable {
+/** What graphs see of parameters: values, and where their gradients go. */
+export interface Learners {
+  /** One and the same object for a name. */
+  get(name: string): Learner
+  /** Zeros in the gradient of a parameter of which graphs write parts. */
+  clear(name: string): void
+}
+
+export class Parameters implements Learners, Disposable {
   readonly list: readonly Parameter[]
   readonly #store: TensorStore
 
@@ -89,8 +98,11 @@ export class Parameters implements Disposable {
 
   /** The numbers themselves: what is written is the new value. */
   view(tensor: Tensor): Float32Array {
-    const bytes = this.#store.view(tensor)
-    return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
+    return numbersOf(this.#store, tensor)
+  }
+
+  clear(name: string): void {
+    this.view(this.get(name).gradient).fill(0)
   }
 
   /** The length of all gradients together. */
@@ -106,4 +118,57 @@ export class Parameters implements Disposable {
   [Symbol.dispose](): void {
     this.#store[Symbol.dispose]()
   }
+}
+
+/** Further gradients of the same parameters, for graphs that compute at the same time. */
+export class Gradients implements Learners, Disposable {
+  readonly #store: TensorStore
+  readonly #parameters: Parameters
+  readonly #learners: ReadonlyMap<string, Learner>
+
+  constructor(backend: Backend, parameters: Parameters) {
+    this.#parameters = parameters
+    this.#store = new TensorStore(
+      backend,
+      parameters.list.map(({ name, value }) => ({ name, type: TYPE.F32, shape: value.shape })),
+    )
+    this.#learners = new Map(
+      parameters.list.map(({ name, value }) => [name, { value, gradient: this.#store.get(name) }]),
+    )
+  }
+
+  get bytes(): number {
+    return this.#store.bytes
+  }
+
+  get(name: string): Learner {
+    return defined(this.#learners.get(name), name)
+  }
+
+  clear(name: string): void {
+    this.#view(name).fill(0)
+  }
+
+  /** Adds these gradients to those of the parameters. */
+  add(): void {
+    for (const { name, gradient } of this.#parameters.list) {
+      const [sums, own] = [this.#parameters.view(gradient), this.#view(name)]
+      for (let i = 0; i < sums.length; i++) sums[i] = (sums[i] as number) + (own[i] as number)
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#store[Symbol.dispose]()
+  }
+
+  #view(name: string): Float32Array {
+    return numbersOf(this.#store, this.get(name).gradient)
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+function numbersOf(store: TensorStore, tensor: Tensor): Float32Array {
+  const bytes = store.view(tensor)
+  return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
 }

@@ -3,52 +3,26 @@
  * Departures from the paper: an optional loss between outputs and the target's stream, and gradients of rows that teach
  * nothing are never computed.
  */
-import { assert, defined } from '../../util/assert.ts'
+import { defined } from '../../util/assert.ts'
 import { DisposedError, NativeError, UsageError } from '../../util/errors.ts'
-import { TensorStore, TYPE, type Backend, type Tensor } from '../../tensor/index.ts'
-import type { HeadShape, HeadTrainer, StepOptions, StepReport, TeacherTables, TrainingBatch } from '../types.ts'
-import { chooseCandidates, type Candidates } from './candidates.ts'
-import { checkBatch, fillNetwork, lessonStates, readReport, type FillOptions } from './fill.ts'
-import { buildNetwork, disposeNetwork, type Network, type NetworkOptions } from './network.ts'
+import { openBackend, TensorStore, TYPE, type Backend, type Tensor } from '../../tensor/index.ts'
+import type { HeadShape, HeadTrainer, StepOptions, StepReport, TrainingBatch } from '../types.ts'
+import { checkBatch, type FillOptions } from './fill.ts'
+import { checkOptions, draftIdsByToken, type HeadTrainerOptions } from './options.ts'
 import { ADAM_EPSILON, Optimizer } from './optimizer.ts'
-import { Parameters } from './parameters.ts'
+import { Gradients, Parameters } from './parameters.ts'
 import { planBatch, roundUp, type Plan } from './plan.ts'
+import { Share, splitBatch } from './share.ts'
 import { scaleFusion } from './tap-scales.ts'
+import { reportOf } from './totals.ts'
 
-export interface HeadTrainerOptions {
-  readonly shape: HeadShape
-  /** The CPU; stays the caller's. */
-  readonly backend: Backend
-  readonly teacher: TeacherTables
-  /** Target ids of the draft vocabulary, ascending; undefined when it is the target's. */
-  readonly draftIds: Int32Array | undefined
-  /** Steps of the training-time test, 1 to 16. */
-  readonly unroll: number
-  /** Weights to begin with, by tensor name. */
-  readonly initial: ReadonlyMap<string, Float32Array>
-  /** Weight of step s in the loss is this to the s. Default 0.8. */
-  readonly layerDecay?: number
-  /** Longest gradient. Default 0.5. */
-  readonly clip?: number
-  /** AdamW's memory of the gradient and of its square. Default 0.9 and 0.95. */
-  readonly betas?: readonly [number, number]
-  /** AdamW's pull towards zero, times the learning rate. Default 0. */
-  readonly weightDecay?: number
-  /**
-   * Draft tokens that the output head is restricted to while it learns; 0 or undefined: all. Quicker where the draft
-   * vocabulary is large; losses and agreement that `step` reports are estimates then, those of `evaluate` never.
-   */
-  readonly candidates?: number
-  /**
-   * Typical sizes of the tapped streams, low to high. Training divides the streams by them, so that one learning rate suits
-   * the fusion, too: AdamW's steps are as long for inputs of size 50 as for those of size 1. Weights that come and go are
-   * for the streams as they are. Default 1.
-   */
-  readonly tapScales?: readonly [number, number, number]
+/** A part of a batch, and which rows of it are computed. */
+interface Planned {
+  readonly batch: TrainingBatch
+  readonly plan: Plan
 }
 
-const MAX_UNROLL = 16
-/** Graphs for batches of other sizes are kept up to this many bytes: they are soon built, and large. */
+/** Graphs of all shares are kept up to this many bytes. */
 const KEPT_BYTES = 512 * 2 ** 20
 const STEPS = 'steps'
 
@@ -65,7 +39,9 @@ export class NetTrainer implements HeadTrainer {
   readonly #teacher: TensorStore
   readonly #draftIdOf: (token: number) => number
   readonly #tapScales: readonly number[]
-  readonly #networks = new Map<string, Network>()
+  /** Each has gradients of its own but the first, which writes to the parameters'. */
+  readonly #shares: readonly Share[]
+  readonly #gradients: readonly Gradients[]
   #optimizer: Optimizer | undefined
   #steps = 0
   #disposed = false
@@ -85,11 +61,23 @@ export class NetTrainer implements HeadTrainer {
     ])
     this.#teacher.write(this.#teacher.get('output'), bytesOf(teacher.output))
     this.#teacher.write(this.#teacher.get('norm'), bytesOf(teacher.outputNorm))
+    const devices = openDevices(backend, Math.max(1, options.shares ?? 1))
+    this.#gradients = devices.slice(1).map(() => new Gradients(backend, this.#parameters))
+    this.#shares = devices.map(
+      (device, index) =>
+        new Share({
+          ...{ backend: device, shape, unroll: options.unroll, keptBytes: KEPT_BYTES / devices.length },
+          parameters: index === 0 ? this.#parameters : defined(this.#gradients[index - 1]),
+          teacher: { output: this.#teacher.get('output'), outputNorm: this.#teacher.get('norm') },
+        }),
+    )
   }
 
   /** Bytes of weights, moments, tables and graphs. */
   get bytes(): number {
-    return this.#parameters.bytes + this.#teacher.bytes + this.#graphBytes()
+    const sum = (parts: readonly { readonly bytes: number }[]): number =>
+      parts.reduce((total, { bytes }) => total + bytes, 0)
+    return this.#parameters.bytes + this.#teacher.bytes + sum(this.#gradients) + sum(this.#shares)
   }
 
   step(batch: TrainingBatch, options: StepOptions): Promise<StepReport> {
@@ -101,7 +89,7 @@ export class NetTrainer implements HeadTrainer {
   }
 
   evaluate(batch: TrainingBatch): Promise<StepReport> {
-    return this.#options.backend.exclusive(() => this.#compute(batch, this.#plan(batch), 0, false))
+    return this.#options.backend.exclusive(() => this.#compute(this.#plan(batch), 0, false))
   }
 
   /** The gradients of a batch by tensor name, before clipping; changes nothing. For checks. */
@@ -150,20 +138,20 @@ export class NetTrainer implements HeadTrainer {
     if (this.#disposed) return
     await this.#options.backend.exclusive(() => {
       this.#disposed = true
-      for (const network of this.#networks.values()) disposeNetwork(network)
-      this.#networks.clear()
+      for (const each of [...this.#shares, ...this.#gradients]) each[Symbol.dispose]()
       this.#optimizer?.[Symbol.dispose]()
       this.#teacher[Symbol.dispose]()
       this.#parameters[Symbol.dispose]()
       return Promise.resolve()
     })
+    for (const { backend } of this.#shares) if (backend !== this.#options.backend) await backend[Symbol.asyncDispose]()
   }
 
   async #differentiate(batch: TrainingBatch, stateLoss: number): Promise<StepReport> {
-    const plan = this.#plan(batch)
-    if (plan.lessons === 0)
+    const parts = this.#plan(batch)
+    if (parts.every(({ plan }) => plan.lessons === 0))
       throw new UsageError('bad-option', 'expected a batch with lessons, got none; leave out texts without answers')
-    const report = await this.#compute(batch, plan, stateLoss, true)
+    const report = await this.#compute(parts, stateLoss, true)
     const gradientNorm = this.#parameters.gradientNorm()
     if (Number.isFinite(report.loss) && Number.isFinite(gradientNorm)) return { ...report, gradientNorm }
     throw new NativeError(
@@ -172,29 +160,31 @@ export class NetTrainer implements HeadTrainer {
     )
   }
 
-  async #compute(batch: TrainingBatch, plan: Plan, stateLoss: number, learn: boolean): Promise<StepReport> {
+  /** All shares at the same time. Gradients, if wanted, are those of the whole batch afterwards. */
+  async #compute(parts: readonly Planned[], stateLoss: number, learn: boolean): Promise<StepReport> {
     const limit = roundUp(this.#options.candidates ?? 0)
     const restricted = learn && limit > 0 && limit < this.shape.draftVocabSize
-    const candidates = restricted ? limit : undefined
-    const network = this.#network({ sizes: plan.sizes, learn, stateLoss: stateLoss > 0, candidates })
-    const options: FillOptions = {
-      width: this.shape.width,
-      unroll: this.#options.unroll,
-      embedding: this.#options.teacher.embedding,
-      decay: this.#decay,
-      stateLoss,
-      tapScales: this.#tapScales,
+    const fill: FillOptions = {
+      ...{ width: this.shape.width, unroll: this.#options.unroll, embedding: this.#options.teacher.embedding },
+      ...{ decay: this.#decay, stateLoss, tapScales: this.#tapScales, lessons: lessonsOf(parts) },
     }
-    const chosen = candidates === undefined ? undefined : await this.#choose(network, batch, plan, candidates)
-    fillNetwork(network, batch, plan, options, chosen)
-    await network.graph.compute()
-    return readReport(network, chosen ? { ...plan, wanted: placesOf(plan.wanted, chosen.ids) } : plan, options)
+    const totals = await settled(
+      parts.map(({ batch, plan }, index) => {
+        const candidates = restricted ? { count: limit, seed: this.#steps * this.#shares.length + index } : undefined
+        return defined(this.#shares[index]).compute(batch, plan, { fill, learn, candidates })
+      }),
+    )
+    if (learn) this.#gather(parts)
+    return reportOf(totals, fill)
   }
 
-  async #choose(network: Network, batch: TrainingBatch, plan: Plan, count: number): Promise<Candidates> {
-    const mass = await defined(network.mass).run(lessonStates(batch, plan, this.shape.width))
-    this.#parameters.view(this.#parameters.get('output.weight').gradient).fill(0)
-    return chooseCandidates(mass, plan.wanted, count, this.#steps)
+  /** Adds up the gradients of the shares that had something to learn. */
+  #gather(parts: readonly Planned[]): void {
+    if (parts[0]?.plan.lessons === 0) for (const { name } of this.#parameters.list) this.#parameters.clear(name)
+    this.#gradients.forEach((gradients, index) => {
+      const lessons = parts[index + 1]?.plan.lessons ?? 0
+      if (lessons > 0) gradients.add()
+    })
   }
 
   async #update(learningRate: number, gradientNorm: number): Promise<void> {
@@ -209,39 +199,13 @@ export class NetTrainer implements HeadTrainer {
     this.#steps = steps
   }
 
-  #plan(batch: TrainingBatch): Plan {
+  #plan(batch: TrainingBatch): Planned[] {
     this.#requireLive()
     checkBatch(batch, this.shape.width)
-    return planBatch(batch, this.#options.unroll, this.#draftIdOf)
-  }
-
-  #network(options: NetworkOptions): Network {
-    const key = JSON.stringify(options)
-    const known = this.#networks.get(key)
-    this.#networks.delete(key)
-    const network =
-      known ??
-      buildNetwork(
-        {
-          backend: this.#options.backend,
-          shape: this.shape,
-          unroll: this.#options.unroll,
-          parameters: this.#parameters,
-          teacher: { output: this.#teacher.get('output'), outputNorm: this.#teacher.get('norm') },
-        },
-        options,
-      )
-    this.#networks.set(key, network)
-    for (const [other, oldest] of this.#networks) {
-      if (this.#networks.size === 1 || this.#graphBytes() <= KEPT_BYTES) break
-      this.#networks.delete(other)
-      disposeNetwork(oldest)
-    }
-    return network
-  }
-
-  #graphBytes(): number {
-    return [...this.#networks.values()].reduce((sum, { graph, mass }) => sum + graph.bytes + (mass?.bytes ?? 0), 0)
+    return splitBatch(batch, this.#shares.length).map((part) => ({
+      batch: part,
+      plan: planBatch(part, this.#options.unroll, this.#draftIdOf),
+    }))
   }
 
   #stored(): [string, Tensor][] {
@@ -259,35 +223,25 @@ export class NetTrainer implements HeadTrainer {
 
 // ---------------------------------------------------------------------------------------------------------------
 
-function checkOptions({ backend, shape, teacher, unroll, draftIds }: HeadTrainerOptions): void {
-  assert(backend.isCpu, 'training on a device without common memory')
-  if (!Number.isInteger(unroll) || unroll < 1 || unroll > MAX_UNROLL)
-    throw new UsageError('bad-option', `expected 1 to ${MAX_UNROLL} unrolled steps, got ${unroll}; use 3`)
-  const sizes = [
-    ['output rows of the target', teacher.output.length, shape.draftVocabSize * shape.width],
-    ['the target’s output norm', teacher.outputNorm.length, shape.width],
-    ['draft ids', draftIds?.length ?? shape.draftVocabSize, shape.draftVocabSize],
-    ['whole rows of the embedding', teacher.embedding.length % shape.width, 0],
-  ] as const
-  for (const [what, found, wanted] of sizes) {
-    if (found !== wanted)
-      throw new UsageError(
-        'bad-option',
-        `expected ${wanted} numbers in ${what}, got ${found}; give this target’s tables`,
-      )
-  }
+/** [unroll]: rows that learn at each step, in all parts together. */
+function lessonsOf(parts: readonly Planned[]): number[] {
+  const steps = defined(parts[0]).plan.steps
+  return steps.map((_, step) => parts.reduce((sum, { plan }) => sum + defined(plan.steps[step]).lessons, 0))
 }
 
-/** Draft ids to their places among the candidates. */
-function placesOf(wanted: Int32Array, ids: Int32Array): Int32Array {
-  const places = new Map(Array.from(ids, (id, place) => [id, place]))
-  return wanted.map((id) => places.get(id) ?? -1)
+/** Waits for all, also where one fails: none may still be at work when the next step begins. */
+async function settled<Result>(work: readonly Promise<Result>[]): Promise<Result[]> {
+  await Promise.allSettled(work)
+  return Promise.all(work)
 }
 
-function draftIdsByToken({ draftIds }: HeadTrainerOptions): (token: number) => number {
-  if (!draftIds) return (token) => token
-  const places = new Map(Array.from(draftIds, (token, id) => [token, id]))
-  return (token) => places.get(token) ?? -1
+/** The devices of the shares: all threads in one, or threads divided among several. */
+function openDevices(backend: Backend, shares: number): Backend[] {
+  if (shares === 1) return [backend]
+  const { threads } = backend
+  return Array.from({ length: shares }, (_, share) =>
+    openBackend({ threads: Math.max(1, Math.floor((threads + share) / shares)) }),
+  )
 }
 
 function bytesOf(values: Float32Array): Uint8Array {

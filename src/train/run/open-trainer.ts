@@ -13,7 +13,7 @@ import type { HeadTrainer } from '../types.ts'
 /** For `HeadRunParts.createTrainer`. Throws `unsupported-model` where the target's tables cannot be read. */
 export function openTrainer(parts: TrainerParts): Promise<HeadTrainer> {
   const { target, backend, shape, draftIds, weights, tables, tapScales, settings } = parts
-  const { unroll, seed, candidates } = settings.learning
+  const { unroll, seed, candidates, batch } = settings.learning
   const begin = (): ReadonlyMap<string, Float32Array> => {
     const { layerCount, architecture } = readModelConfig(target)
     const layer = readLayer(target, layerCount - 1)
@@ -22,6 +22,7 @@ export function openTrainer(parts: TrainerParts): Promise<HeadTrainer> {
   return Promise.resolve(
     createHeadTrainer({
       ...{ shape, backend, teacher: tables, draftIds, unroll, tapScales, initial: weights ?? begin() },
+      shares: Math.min(settings.threads, batch),
       ...(candidates > 0 && { candidates }),
     }),
   )

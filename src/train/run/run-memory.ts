@@ -15,13 +15,13 @@ export function requireMemory(settings: HeadRunSettings, shape: HeadShape, targe
 }
 
 /** An estimate of the most bytes that are held at a time. */
-export function memoryBytes({ learning }: HeadRunSettings, shape: HeadShape, target: ModelSpec): number {
+export function memoryBytes({ learning, threads }: HeadRunSettings, shape: HeadShape, target: ModelSpec): number {
   const { width, feedForwardWidth, headCount, kvHeadCount, headDim, draftVocabSize } = shape
   const attention = (2 * headCount + 4 * kvHeadCount + headCount) * headDim * width
   const parameters = 3 * width * width + attention + 3 * width * feedForwardWidth + draftVocabSize * width
   const rows = learning.batch * learning.length
-  // Weights, gradients, two moments, the best weights, and copies while a checkpoint is written.
-  const weights = 4 * 8 * parameters
+  // Weights, gradients, two moments, the best weights, and copies while a checkpoint is written; gradients of each further share.
+  const weights = 4 * (7 + Math.min(threads, learning.batch)) * parameters
   const tables = 4 * width * (target.vocabSize + draftVocabSize)
   // Features of two batches; activations of all depths; logits of one depth with what the way back needs of them.
   const features = 2 * 4 * rows * 4 * width
