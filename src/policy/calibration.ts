@@ -40,7 +40,9 @@ const memory = z.looseObject({
     .nullable(),
   cost: z
     .looseObject({
-      acceptance: z.array(z.looseObject({ known: countsByPlace, bins: z.array(countsByPlace), unknown: countsByPlace })),
+      acceptance: z.array(
+        z.looseObject({ known: countsByPlace, bins: z.array(countsByPlace), unknown: countsByPlace }),
+      ),
       outlook: z.object({ weights: numbers, chances: z.array(numbers) }),
       draftTimes: fitSums,
       hostTimes: fitSums,
