@@ -30,15 +30,17 @@ export function acceptanceCurve(
   prior: readonly number[],
   { prior: strength, fade }: Weighing,
 ): number[] {
-  // After n nodes `judged` is (1 - fade ** n) / (1 - fade), which tells how much of the prior is left.
-  const priors = judged.map((count) => strength * Math.max(0, 1 - (1 - fade) * count))
-  const weights = judged.map((count, i) => count + (priors[i] as number))
-  const means = weights.map((all, i) => ((priors[i] as number) * (prior[i] as number) + (accepted[i] as number)) / all)
-  // Knots that no draft ever touched must not hold up those that were seen: they hardly count here.
-  return isotonic(
-    means,
-    judged.map((count) => count + 0.05),
-  )
+  const means = new Array<number>(judged.length)
+  const weights = new Array<number>(judged.length)
+  for (let i = 0; i < judged.length; i++) {
+    const count = judged[i] as number
+    // After n nodes `judged` is (1 - fade ** n) / (1 - fade), which tells how much of the prior is left.
+    const left = strength * Math.max(0, 1 - (1 - fade) * count)
+    means[i] = (left * (prior[i] as number) + (accepted[i] as number)) / (count + left)
+    // Knots that no draft ever touched must not hold up those that were seen: they hardly count here.
+    weights[i] = count + 0.05
+  }
+  return isotonic(means, weights)
 }
 
 // ---------------------------------------------------------------------------------------------------------------

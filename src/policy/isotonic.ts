@@ -4,18 +4,26 @@
  * The non-decreasing sequence nearest to `values` [n] under `weights` [n] (positive; all 1 by default). Linear time.
  */
 export function isotonic(values: readonly number[], weights: readonly number[] = values.map(() => 1)): number[] {
-  const blocks: { mean: number; weight: number; length: number }[] = []
-  values.forEach((value, i) => {
-    let block = { mean: value, weight: weights[i] as number, length: 1 }
-    for (let last = blocks.at(-1); last !== undefined && last.mean > block.mean; last = blocks.at(-1)) {
-      blocks.pop()
-      const weight = last.weight + block.weight
-      const mean = (last.mean * last.weight + block.mean * block.weight) / weight
-      block = { mean, weight, length: last.length + block.length }
+  // Blocks of equal value, on stacks of plain numbers: budgets fit dozens of curves a round.
+  const means: number[] = []
+  const heavy: number[] = []
+  const ends: number[] = []
+  for (let i = 0; i < values.length; i++) {
+    let mean = values[i] as number
+    let weight = weights[i] as number
+    while (means.length > 0 && (means.at(-1) as number) > mean) {
+      const other = heavy.pop() as number
+      mean = ((means.pop() as number) * other + mean * weight) / (other + weight)
+      weight += other
+      ends.pop()
     }
-    blocks.push(block)
-  })
-  return blocks.flatMap(({ mean, length }) => Array<number>(length).fill(mean))
+    means.push(mean)
+    heavy.push(weight)
+    ends.push(i + 1)
+  }
+  const fitted = new Array<number>(values.length)
+  ends.forEach((end, block) => fitted.fill(means[block] as number, block === 0 ? 0 : ends[block - 1], end))
+  return fitted
 }
 
 /** A place on a curve that is given at knots: between `index` and `index + 1`, `fraction` of the way. */
