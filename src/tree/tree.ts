@@ -41,6 +41,9 @@ class GrowingTree implements TokenTree {
   #lastChild = new Int32Array(FIRST_CAPACITY)
   #nextSibling = new Int32Array(FIRST_CAPACITY)
 
+  /** What the getters gave away, until a node is added: loops read them once a node. */
+  #views: { -readonly [Name in 'tokens' | 'parents' | 'depths' | 'logProbs' | 'sources']?: TokenTree[Name] } = {}
+
   constructor(rootToken: TokenId) {
     this.#append(-1, rootToken, 0, 0, 0)
   }
@@ -49,19 +52,19 @@ class GrowingTree implements TokenTree {
     return this.#size
   }
   get tokens(): Int32Array {
-    return this.#tokens.subarray(0, this.#size)
+    return (this.#views.tokens ??= this.#tokens.subarray(0, this.#size))
   }
   get parents(): Int32Array {
-    return this.#parents.subarray(0, this.#size)
+    return (this.#views.parents ??= this.#parents.subarray(0, this.#size))
   }
   get depths(): Uint16Array {
-    return this.#depths.subarray(0, this.#size)
+    return (this.#views.depths ??= this.#depths.subarray(0, this.#size))
   }
   get logProbs(): Float32Array {
-    return this.#logProbs.subarray(0, this.#size)
+    return (this.#views.logProbs ??= this.#logProbs.subarray(0, this.#size))
   }
   get sources(): Uint8Array {
-    return this.#sources.subarray(0, this.#size)
+    return (this.#views.sources ??= this.#sources.subarray(0, this.#size))
   }
 
   add(parent: NodeId, token: TokenId, logProb: number, source = 0): NodeId {
@@ -135,16 +138,16 @@ class GrowingTree implements TokenTree {
   }
 
   #check(node: NodeId): void {
-    assert(
-      Number.isInteger(node) && node >= 0 && node < this.#size,
-      `a tree of ${this.#size} nodes has no node ${node}`,
-    )
+    // The message is not written unless it is needed: this is asked for every node of every tree.
+    if (!(Number.isInteger(node) && node >= 0 && node < this.#size))
+      assert(false, `a tree of ${this.#size} nodes has no node ${node}`)
   }
 
   #append(parent: NodeId, token: TokenId, depth: number, logProb: number, source: number): NodeId {
-    assert(Number.isInteger(token) && token >= 0 && token <= 0x7fffffff, `${token} is no token id`)
+    if (!(Number.isInteger(token) && token >= 0 && token <= 0x7fffffff)) assert(false, `${token} is no token id`)
     if (this.#size === this.#tokens.length) this.#grow()
     const node = this.#size++
+    this.#views = {}
     this.#tokens[node] = token
     this.#parents[node] = parent
     this.#depths[node] = depth
@@ -166,11 +169,9 @@ class GrowingTree implements TokenTree {
 }
 
 function checkEstimate(logProb: number, source: number): void {
-  assert(logProb <= 0, `the log-probability of a node is at most 0, got ${logProb}`)
-  assert(
-    Number.isInteger(source) && source >= 0 && source <= LAST_SOURCE,
-    `sources are 0 to ${LAST_SOURCE}, got ${source}`,
-  )
+  if (!(logProb <= 0)) assert(false, `the log-probability of a node is at most 0, got ${logProb}`)
+  if (!(Number.isInteger(source) && source >= 0 && source <= LAST_SOURCE))
+    assert(false, `sources are 0 to ${LAST_SOURCE}, got ${source}`)
 }
 
 function copyInto<A extends Int32Array | Uint16Array | Float32Array | Uint8Array>(larger: A, values: A): A {
