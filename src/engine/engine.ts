@@ -19,6 +19,7 @@ import { collect, generate, type Conditions } from './generate.ts'
 import type { ResolvedSpeculation } from './options.ts'
 import { openLab } from './lab.ts'
 import { Prices } from './prices.ts'
+import { SharedPasses } from './shared-passes.ts'
 import { SlotTable } from './slots.ts'
 import type {
   ChatOptions,
@@ -40,6 +41,7 @@ export interface EngineParts {
   readonly tokenizer: Tokenizer
   readonly template: ChatTemplate | undefined
   readonly slots: SlotTable
+  readonly passes: SharedPasses
   readonly drafting: DraftingTable
   /** Another one, with drafters of its own. */
   readonly openDrafting: () => DraftingTable
@@ -94,6 +96,7 @@ export async function openEngine(path: string, options: EngineOptions = {}): Pro
     tokenizer,
     template: createTemplate(gguf.metadata, tokenizer),
     slots,
+    passes: new SharedPasses(model),
     drafting: stack.use(openDrafting()),
     openDrafting,
     prices: new Prices({ model, slots, cacheDir, identity }),

@@ -1,7 +1,7 @@
 /** One request from prompt to last event: read the prompt, draw the first token, run rounds until something ends them. */
 import { realClock } from '../util/clock.ts'
-import { HeterospecError, UsageError } from '../util/errors.ts'
-import { createSampler, resolveSampleOptions, type ResolvedSampleOptions, type SampleOptions } from '../sample/index.ts'
+import { HeterospecError } from '../util/errors.ts'
+import { createSampler } from '../sample/index.ts'
 import type { Drafter, PromptListener } from '../draft/index.ts'
 import type { PrefillOptions } from '../model/index.ts'
 import type { CostModel } from '../policy/index.ts'
@@ -11,7 +11,9 @@ import { plainSession, resolveSpeculation, type Drafting } from './drafting.ts'
 import type { EngineParts } from './engine.ts'
 import { AnswerText } from './answer.ts'
 import { encodePrompt } from './prompt.ts'
+import { readRequest } from './request.ts'
 import { decodeRound } from './round.ts'
+import type { Seat } from './shared-passes.ts'
 import { Session } from './session.ts'
 import { sharedPrefix, type Slot } from './slots.ts'
 import { RoundTotals } from './trace.ts'
@@ -31,8 +33,7 @@ export async function* generate(
 ): AsyncGenerator<GenerateEvent, void, undefined> {
   const started = realClock()
   const speculation = request.speculative === undefined ? parts.speculation : resolveSpeculation(request.speculative)
-  const sampling = withSeed(resolveSampleOptions(samplingOf(request)))
-  const maxTokens = checkMaxTokens(request.maxTokens)
+  const { sampling, maxTokens } = readRequest(request)
   const { tokenizer, template, model } = parts
   const prompt = encodePrompt({ tokenizer, template, spec: model.spec, context: model.context }, request.prompt)
   const drafting = conditions.drafting ?? (await parts.drafting.prepare(speculation))
@@ -43,10 +44,12 @@ export async function* generate(
     yield run.done(sampling.seed)
     return
   }
+  using seat = parts.passes.join({ cost, priority: request.priority, signal: request.signal })
   try {
     using heard = drafting.drafter?.listen?.(prompt)
-    const scores = await run.prefill(slot, heard)
+    const scores = await run.prefill(slot, seat, heard)
     if (scores === undefined || maxTokens === 0) {
+      seat.away()
       yield run.done(sampling.seed)
       return
     }
@@ -63,8 +66,10 @@ export async function* generate(
       maxTokens,
       isEnd: (token) => request.ignoreEos !== true && parts.tokenizer.isEnd(token),
       signal: request.signal,
+      batch: () => seat.batch,
     })
-    yield* run.rounds(session, first)
+    yield* run.rounds(session, seat, first)
+    seat.away()
     yield run.done(sampling.seed, session)
   } finally {
     slot.sequence.tap([])
@@ -119,11 +124,11 @@ class Run {
 
   /** Undefined when the request was aborted while it waited. */
   async takeSlot(): Promise<Slot | undefined> {
-    return orAborted(this.#parts.slots.take(this.#prompt, this.#request.signal))
+    return orAborted(this.#parts.slots.take(this.#prompt, this.#request.signal, this.#request.priority))
   }
 
   /** Reads what of the prompt is not in the cache yet; undefined when aborted. */
-  async prefill(slot: Slot, heard: PromptListener | undefined): Promise<Scores | undefined> {
+  async prefill(slot: Slot, seat: Seat, heard: PromptListener | undefined): Promise<Scores | undefined> {
     const { sequence } = slot
     // The last token is always read again: its logits are where the answer begins.
     const shared = this.#request.cachePrompt === false ? 0 : sharedPrefix(slot.cached, this.#prompt)
@@ -132,27 +137,37 @@ class Run {
     sequence.tap(this.#drafting.drafter?.needs.taps ?? [])
     const began = realClock()
     const scores = await orAborted(
-      sequence.prefill(this.#prompt.slice(this.#reused), this.#prefillOptions(this.#drafting.drafter, heard)),
+      sequence.prefill(this.#prompt.slice(this.#reused), {
+        ...this.#prefillOptions(this.#drafting.drafter, heard),
+        passes: seat.prompt,
+      }),
     )
     this.#promptMs = realClock() - began
+    seat.decode()
     return scores
   }
 
-  async *rounds(session: Session, first: TokenId): AsyncGenerator<GenerateEvent, void, undefined> {
+  async *rounds(session: Session, seat: Seat, first: TokenId): AsyncGenerator<GenerateEvent, void, undefined> {
     this.#session = session
     const began = realClock()
     session.appendFirst(first)
     this.#firstTokenMs = realClock() - this.#started
     let sent = 0
-    // What the reader of the events does meanwhile is not decoding.
+    // What the reader of the events does meanwhile is not decoding, and others do not wait for it.
     let awayMs = 0
+    async function* handOver(event: GenerateEvent): AsyncGenerator<GenerateEvent, void, undefined> {
+      const handedOver = realClock()
+      seat.away()
+      yield event
+      seat.back()
+      awayMs += realClock() - handedOver
+    }
     for (;;) {
       const { text, used } = this.#answer.push(session.emitted.slice(sent))
       if (this.#answer.stopped) session.endAt(sent + used)
       if (text.length > 0 || session.emitted.length > sent) {
-        const handedOver = realClock()
-        yield { type: 'text', text, tokens: session.emitted.slice(sent), origins: session.origins.slice(sent) }
-        awayMs += realClock() - handedOver
+        const tokens = session.emitted.slice(sent)
+        yield* handOver({ type: 'text', text, tokens, origins: session.origins.slice(sent) })
       }
       sent = session.emitted.length
       if (session.finished) break
@@ -160,16 +175,14 @@ class Run {
         session.finished = 'aborted'
         break
       }
-      const trace = await this.#round(session)
+      const trace = await this.#round(session, seat)
       if (trace === undefined) break
       this.#totals.add(trace)
-      const handedOver = realClock()
-      this.#predictedMs = handedOver - began - awayMs
-      yield { type: 'round', trace }
-      awayMs += realClock() - handedOver
+      this.#predictedMs = realClock() - began - awayMs
+      yield* handOver({ type: 'round', trace })
     }
     const rest = this.#answer.end()
-    if (rest.length > 0) yield { type: 'text', text: rest, tokens: [], origins: [] }
+    if (rest.length > 0) yield* handOver({ type: 'text', text: rest, tokens: [], origins: [] })
   }
 
   done(seed: number | undefined, session?: Session): GenerateEvent {
@@ -197,9 +210,9 @@ class Run {
     return [...(this.#session?.tokens ?? this.#prompt)].slice(0, sequence.length)
   }
 
-  async #round(session: Session): ReturnType<typeof orAborted<Awaited<ReturnType<typeof decodeRound>>>> {
+  async #round(session: Session, seat: Seat): ReturnType<typeof orAborted<Awaited<ReturnType<typeof decodeRound>>>> {
     try {
-      const trace = await orAborted(decodeRound(session, this.#parts.model, this.#drafting.verifier ?? walk, realClock))
+      const trace = await orAborted(decodeRound(session, seat, this.#drafting.verifier ?? walk, realClock))
       if (trace === undefined) session.finished = 'aborted'
       return trace
     } catch (error) {
@@ -250,29 +263,4 @@ async function orAborted<Result>(work: Promise<Result>): Promise<Result | undefi
     if (error instanceof HeterospecError && error.code === 'aborted') return undefined
     throw error
   }
-}
-
-/** The fields of a request that are not about sampling. */
-const OWN_FIELDS: ReadonlySet<string> = new Set<Exclude<keyof GenerateRequest, keyof SampleOptions>>([
-  ...(['prompt', 'maxTokens', 'stop', 'ignoreEos', 'speculative', 'cachePrompt', 'signal', 'onPrefill'] as const),
-])
-
-/** The rest of a request; a name that nobody knows is refused by the sampling schema. */
-function samplingOf(request: GenerateRequest): SampleOptions {
-  return Object.fromEntries(Object.entries(request).filter(([name]) => !OWN_FIELDS.has(name)))
-}
-
-/** Without a seed every sampled request is different, and says how to repeat it. */
-function withSeed(options: ResolvedSampleOptions): ResolvedSampleOptions {
-  if (options.temperature === 0 || options.seed !== undefined) return options
-  return { ...options, seed: Math.floor(Math.random() * 2 ** 32) }
-}
-
-function checkMaxTokens(maxTokens: number | undefined): number {
-  if (maxTokens === undefined) return Infinity
-  if (Number.isInteger(maxTokens) && maxTokens >= 0) return maxTokens
-  throw new UsageError(
-    'bad-option',
-    `expected a whole number of tokens from 0, got ${maxTokens}; leave it out for no limit`,
-  )
 }

@@ -20,6 +20,8 @@ export interface SessionParts {
   /** True for tokens that end the answer. */
   readonly isEnd: (token: TokenId) => boolean
   readonly signal?: AbortSignal | undefined
+  /** Requests that share the next pass. Default: this one alone. */
+  readonly batch?: (() => number) | undefined
 }
 
 export class Session implements RoundState {
@@ -55,7 +57,7 @@ export class Session implements RoundState {
       round: this.#round,
       room: Math.max(0, Math.min(leftInCache, leftToEmit)),
       context: inCache,
-      batch: 1,
+      batch: this.#parts.batch?.() ?? 1,
       cost: this.#parts.cost,
     }
   }

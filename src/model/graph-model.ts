@@ -211,5 +211,6 @@ function passItem(item: ScoreItem, sequence: CacheSequence): PassItem {
   }
   const outputs = item.outputs ?? Array.from({ length: tree.size - from }, (_, index) => from + index)
   for (const node of outputs) assert(node >= from && node < tree.size, `logits of node ${node} in a pass from ${from}`)
-  return { tree, from, outputs, start: sequence.region.start, length: sequence.length }
+  const { start, size: slots } = sequence.region
+  return { tree, from, outputs, start, slots, length: sequence.length }
 }

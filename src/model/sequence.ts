@@ -53,7 +53,7 @@ export class CacheSequence implements Sequence {
     }
     for (let start = 0; ;) {
       throwIfAborted(options.signal)
-      const chunk = tokens.slice(start, start + PREFILL_ROWS)
+      const chunk = tokens.slice(start, start + (options.passes?.rows ?? PREFILL_ROWS))
       const isLast = start + chunk.length === tokens.length
       const scores = await this.#readChunk(chunk, start, isLast, options)
       start += chunk.length
@@ -139,7 +139,8 @@ export class CacheSequence implements Sequence {
     const wanted = chunk.map((_, node) => node).filter((node) => options.wanted?.(start + node) ?? false)
     const last = chunk.length - 1
     const outputs = isLast && wanted.at(-1) !== last ? [...wanted, last] : wanted
-    const [scores] = await this.#parts.score([{ sequence: this, tree, outputs }])
+    const item: ScoreItem = { sequence: this, tree, outputs }
+    const scores = await (options.passes?.score(item) ?? this.#parts.score([item]).then(([own]) => own))
     assert(scores !== undefined, 'a pass without scores')
     if (wanted.length > 0) {
       const rows = wanted.map((node): PromptRow => ({

@@ -33,6 +33,15 @@ export interface PrefillOptions {
   readonly onFeatures?: ((first: number, rows: readonly Float32Array[]) => Promise<void> | void) | undefined
   /** Which prompt positions (index into `tokens`) need logits besides the last; none by default. */
   readonly wanted?: ((index: number) => boolean) | undefined
+  /** Where chunks are read; by default in passes of their own. */
+  readonly passes?: PromptPasses | undefined
+}
+
+/** Who reads the chunks of a prompt, perhaps in one pass with other texts. */
+export interface PromptPasses {
+  /** Most tokens of the next chunk. */
+  readonly rows: number
+  score(item: ScoreItem): Promise<Scores>
 }
 
 export interface PromptRow {
