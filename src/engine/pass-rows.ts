@@ -1,4 +1,4 @@
-/** Whose rows a shared pass takes when not all fit: trees before prompts, and of prompts one after the other. */
+/** Whose rows a shared pass takes when not all fit: all trees if it can be, of prompts one after the other. */
 import type { ScoreItem } from '../model/index.ts'
 
 /** Rows of a prompt per pass while nobody decodes: more would make no row cheaper. */
@@ -8,7 +8,7 @@ export const PROMPT_ROWS_BESIDE = 32
 /** Rows of all prompts in one pass. */
 const MOST_PROMPT_ROWS = 64
 /** Rows of all trees in one pass: masks and logits of more would take hundreds of megabytes. */
-const MOST_TREE_ROWS = 512
+export const MOST_TREE_ROWS = 512
 
 /** What wants to be in a pass. */
 export interface Candidate {
@@ -16,7 +16,6 @@ export interface Candidate {
   /** Who came first has the smaller number. */
   readonly arrived: number
   readonly seat: {
-    readonly decodes: boolean
     /** Lower ones are read first. */
     readonly priority: number
     /** Who joined first has the smaller number. */
@@ -24,16 +23,18 @@ export interface Candidate {
   }
 }
 
-/**
- * The candidates of the next pass. Trees go by arrival, so that what is left out now is first next time; prompts by priority,
- * then by age: two prompts read at once are both late.
- */
-export function choosePass<C extends Candidate>(candidates: readonly C[]): C[] {
-  const trees = candidates.filter(({ seat }) => seat.decodes).sort((a, b) => a.arrived - b.arrived)
-  const prompts = candidates
-    .filter(({ seat }) => !seat.decodes)
-    .sort((a, b) => a.seat.priority - b.seat.priority || a.seat.joined - b.seat.joined)
-  return [...firstRows(trees, MOST_TREE_ROWS), ...firstRows(prompts, MOST_PROMPT_ROWS)]
+/** Trees by arrival, so that what is left out now is first next time. */
+export function chooseTrees<C extends Candidate>(trees: readonly C[]): C[] {
+  return firstRows(
+    trees.toSorted((a, b) => a.arrived - b.arrived),
+    MOST_TREE_ROWS,
+  )
+}
+
+/** Parts of prompts by priority, then by age: two prompts read at once are both late. */
+export function choosePrompts<C extends Candidate>(prompts: readonly C[]): C[] {
+  const order = (a: C, b: C): number => a.seat.priority - b.seat.priority || a.seat.joined - b.seat.joined
+  return firstRows(prompts.toSorted(order), MOST_PROMPT_ROWS)
 }
 
 // ---------------------------------------------------------------------------------------------------------------

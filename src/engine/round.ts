@@ -18,7 +18,7 @@ import type { BudgetPolicy, RoundContext } from '../policy/index.ts'
 import type { Sampler } from '../sample/index.ts'
 import { emittedTokens, type Proposal, type RoundOutcome, type TokenId } from '../tree/index.ts'
 import type { Verdict, Verifier } from '../verify/index.ts'
-import type { Passes } from './shared-passes.ts'
+import type { Passes } from './pass-types.ts'
 import { traceRound } from './trace.ts'
 import type { RoundTrace } from './types.ts'
 
@@ -48,17 +48,22 @@ export async function decodeRound<P extends Proposal>(
   const graphs = passes.graphs && { ...passes.graphs }
   const context = state.context()
   const budget = state.policy.plan(context)
-  const proposal = await state.draft.propose({
+  const offered = await state.draft.propose({
     tokens: state.tokens,
     budget,
     policy: state.policy,
     signal: state.signal,
   })
-  const { tree } = proposal
   const why = state.policy.explain?.()
 
   const drafted = clock()
-  const { scores, shared } = await passes.score({ sequence: state.sequence, tree }, state.signal)
+  const chances = state.policy.chances?.(offered.tree)
+  const { tree, scores, shared } = await passes.score(
+    { sequence: state.sequence, tree: offered.tree },
+    { signal: state.signal, chances },
+  )
+  // Where requests share a pass, a tree may get fewer rows than it asked for.
+  const proposal = tree === offered.tree ? offered : { ...offered, tree }
 
   const scored = clock()
   const verdict = verifier.verify(proposal, scores, state.sampler, state.tokens)
@@ -73,7 +78,7 @@ export async function decodeRound<P extends Proposal>(
     verifyMs: shared?.ms ?? scored - drafted,
   }
   state.draft.observe(outcome, scores)
-  state.policy.observe({ ...outcome, hostMs: clock() - scored })
+  state.policy.observe({ ...outcome, verifyMs: shared?.ownMs ?? outcome.verifyMs, hostMs: clock() - scored })
   if (!shared) context.cost.observe(tree.size, context.context, outcome.verifyMs)
 
   const path = emittedTokens(outcome)

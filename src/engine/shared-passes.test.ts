@@ -3,7 +3,8 @@ import { markov, TableModel } from '../../test/fakes/table-model.ts'
 import type { ScoreItem, Sequence } from '../model/index.ts'
 import { createCostModel } from '../policy/index.ts'
 import { createTree } from '../tree/index.ts'
-import { SharedPasses, type Seat, type SharedScores } from './shared-passes.ts'
+import type { Seat, SharedScores } from './pass-types.ts'
+import { SharedPasses } from './shared-passes.ts'
 
 /** A table model that remembers how many texts each pass held, and refuses trees with the root `bad`. */
 class Recorder extends TableModel {
@@ -32,7 +33,7 @@ class Guest {
   }
 
   async round(token = 1, signal?: AbortSignal): Promise<SharedScores> {
-    const scored = await this.seat.score({ sequence: this.sequence, tree: createTree(token) }, signal)
+    const scored = await this.seat.score({ sequence: this.sequence, tree: createTree(token) }, { signal })
     scored.scores.logits(0)
     this.sequence.commit([])
     return scored

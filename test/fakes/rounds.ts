@@ -92,7 +92,7 @@ export async function runRounds(options: RunOptions): Promise<RunResult> {
 
 /** A pass for each tree. */
 function ownPasses(target: TargetModel): Parameters<typeof decodeRound>[1] {
-  return { score: async (item) => ({ scores: defined((await target.score([item]))[0]) }) }
+  return { score: async (item) => ({ tree: item.tree, scores: defined((await target.score([item]))[0]) }) }
 }
 
 /** Tokens emitted per round. */

@@ -82,6 +82,7 @@ class HeterospecCost implements BudgetPolicy {
   /** Undefined in rounds that are not drafted. */
   #round: DraftedRound | undefined
   #plainMs = 1
+  #divided = false
 
   constructor(options: HeterospecCostOptions, memory: PolicyMemory) {
     this.#options = options
@@ -102,6 +103,7 @@ class HeterospecCost implements BudgetPolicy {
     const prices = roundPrices(context)
     this.#plainMs = prices.plainMs
     this.#round = undefined
+    this.#divided = context.divided === true
     const limit = Math.min(maxNodes, context.room)
     if (limit === 0 || this.#timer.due) return NO_DRAFT
     const price = this.#times.readingMs(context.context) / prices.plainMs
@@ -124,7 +126,12 @@ class HeterospecCost implements BudgetPolicy {
       if (expand.length > 0) return { depth, width, nodes: budget.nodes, expand }
     }
     const { nodes } = round.choose(spentMs, this.#options.margin)
-    return { depth: Math.min(depth, level.depth), width, nodes, keep: round.ranked.first(nodes) }
+    const kept = this.#divided ? round.ranked.size : nodes
+    return { depth: Math.min(depth, level.depth), width, nodes: kept, keep: round.ranked.first(kept) }
+  }
+
+  chances(tree: TokenTree): Float64Array | undefined {
+    return this.#divided && tree.size > 1 ? this.#round?.chancesOf(tree) : undefined
   }
 
   observe(outcome: RoundOutcome): void {
@@ -132,6 +139,7 @@ class HeterospecCost implements BudgetPolicy {
     this.#round = undefined
     const emitted = emittedTokens(outcome)
     const tree = round?.tree
+    if (this.#divided) round?.settle(outcome.tree.size - 1, outcome.verifyMs)
     if (round !== undefined && tree !== undefined) this.#walks = [...this.#walks, { tree, bins: round.bins, node: 0 }]
     this.#walks = this.#walks
       .map(({ tree: drafted, bins, node }) => ({
