@@ -3,7 +3,7 @@ import { realClock } from '../util/clock.ts'
 import { HeterospecError } from '../util/errors.ts'
 import { createSampler } from '../sample/index.ts'
 import type { Drafter, PromptListener } from '../draft/index.ts'
-import type { PrefillOptions } from '../model/index.ts'
+import type { PrefillOptions, Sequence } from '../model/index.ts'
 import type { CostModel } from '../policy/index.ts'
 import type { Scores, TokenId } from '../tree/index.ts'
 import { walk } from '../verify/index.ts'
@@ -69,11 +69,10 @@ export async function* generate(
       batch: () => seat.batch,
     })
     yield* run.rounds(session, seat, first)
-    seat.away()
     yield run.done(sampling.seed, session)
   } finally {
     slot.sequence.tap([])
-    slot.cached = run.cachedTokens(slot)
+    run.keepCached(slot)
     parts.slots.give(slot)
   }
 }
@@ -131,17 +130,11 @@ class Run {
   async prefill(slot: Slot, seat: Seat, heard: PromptListener | undefined): Promise<Scores | undefined> {
     const { sequence } = slot
     // The last token is always read again: its logits are where the answer begins.
-    const shared = this.#request.cachePrompt === false ? 0 : sharedPrefix(slot.cached, this.#prompt)
-    this.#reused = Math.min(shared, this.#prompt.length - 1)
-    sequence.truncate(this.#reused)
+    const shared = this.#shares ? sharedPrefix(slot.cached, this.#prompt) : 0
+    sequence.truncate(Math.min(shared, this.#prompt.length - 1))
     sequence.tap(this.#drafting.drafter?.needs.taps ?? [])
     const began = realClock()
-    const scores = await orAborted(
-      sequence.prefill(this.#prompt.slice(this.#reused), {
-        ...this.#prefillOptions(this.#drafting.drafter, heard),
-        passes: seat.prompt,
-      }),
-    )
+    const scores = await orAborted(this.#readPrompt(sequence, seat, heard))
     this.#promptMs = realClock() - began
     seat.decode()
     return scores
@@ -155,19 +148,22 @@ class Run {
     let sent = 0
     // What the reader of the events does meanwhile is not decoding, and others do not wait for it.
     let awayMs = 0
-    async function* handOver(event: GenerateEvent): AsyncGenerator<GenerateEvent, void, undefined> {
+    const handOver = (): (() => void) => {
       const handedOver = realClock()
       seat.away()
-      yield event
-      seat.back()
-      awayMs += realClock() - handedOver
+      return () => {
+        seat.back()
+        awayMs += realClock() - handedOver
+      }
     }
     for (;;) {
       const { text, used } = this.#answer.push(session.emitted.slice(sent))
       if (this.#answer.stopped) session.endAt(sent + used)
       if (text.length > 0 || session.emitted.length > sent) {
         const tokens = session.emitted.slice(sent)
-        yield* handOver({ type: 'text', text, tokens, origins: session.origins.slice(sent) })
+        const back = handOver()
+        yield { type: 'text', text, tokens, origins: session.origins.slice(sent) }
+        back()
       }
       sent = session.emitted.length
       if (session.finished) break
@@ -179,10 +175,13 @@ class Run {
       if (trace === undefined) break
       this.#totals.add(trace)
       this.#predictedMs = realClock() - began - awayMs
-      yield* handOver({ type: 'round', trace })
+      const back = handOver()
+      yield { type: 'round', trace }
+      back()
     }
     const rest = this.#answer.end()
-    if (rest.length > 0) yield* handOver({ type: 'text', text: rest, tokens: [], origins: [] })
+    handOver()
+    if (rest.length > 0) yield { type: 'text', text: rest, tokens: [], origins: [] }
   }
 
   done(seed: number | undefined, session?: Session): GenerateEvent {
@@ -203,11 +202,35 @@ class Run {
     }
   }
 
-  /** The tokens whose rows the slot's sequence holds, for the next request. */
-  cachedTokens(slot: Slot): TokenId[] {
+  /** The tokens whose rows the slot's sequence holds, for the next request; others get copies. */
+  keepCached(slot: Slot): void {
     const { sequence } = slot
     if (this.#failed) sequence.truncate(0)
-    return [...(this.#session?.tokens ?? this.#prompt)].slice(0, sequence.length)
+    slot.cached = [...(this.#session?.tokens ?? this.#prompt)].slice(0, sequence.length)
+    if (this.#shares) this.#parts.prompts.save(sequence, slot.cached)
+  }
+
+  /** Does the request take rows of others, and leave its own to them? */
+  get #shares(): boolean {
+    return this.#request.cachePrompt !== false
+  }
+
+  async #readPrompt(sequence: Sequence, seat: Seat, heard: PromptListener | undefined): Promise<Scores> {
+    const { prompts } = this.#parts
+    const { signal } = this.#request
+    const aside = (): (() => void) => {
+      seat.away()
+      return () => seat.back()
+    }
+    const reading = this.#shares ? await prompts.begin(sequence, this.#prompt, { signal, aside }) : undefined
+    this.#reused = sequence.length
+    const options = this.#prefillOptions(this.#drafting.drafter, heard)
+    try {
+      return await sequence.prefill(this.#prompt.slice(this.#reused), { ...options, passes: seat.prompt })
+    } finally {
+      if (this.#shares) prompts.save(sequence, this.#prompt.slice(0, sequence.length))
+      reading?.[Symbol.dispose]()
+    }
   }
 
   async #round(session: Session, seat: Seat): ReturnType<typeof orAborted<Awaited<ReturnType<typeof decodeRound>>>> {

@@ -20,7 +20,10 @@ export interface GenerateRequest extends SampleOptions {
   readonly ignoreEos?: boolean | undefined
   /** Override of the engine's setting for this request. */
   readonly speculative?: SpeculativeOptions | undefined
-  /** Start from cache rows of an earlier request with the same beginning. Default true; false reads the whole prompt. */
+  /**
+   * Start from cache rows of an earlier request with the same beginning. Default true; false reads the whole prompt, and leaves nothing
+   * for others.
+   */
   readonly cachePrompt?: boolean | undefined
   /** Where several requests wait, for a sequence or to have their prompts read, lower ones come first. Default 0. */
   readonly priority?: number | undefined
@@ -134,6 +137,11 @@ export interface EngineOptions {
   readonly sequences?: number | undefined
   /** Type of cache rows. Default `f16`. */
   readonly kvType?: 'f16' | 'f32' | 'q8_0' | undefined
+  /**
+   * Bytes of memory for beginnings of texts that conversations share: what one has read the others copy. Default 0: a
+   * conversation knows only what its own sequence holds.
+   */
+  readonly prefixCacheBytes?: number | undefined
   /** Use the model file in place instead of reading it into memory. Default true. */
   readonly mmap?: boolean | undefined
   /** Use our own kernels where there are some for this processor and these weights. Default true. */

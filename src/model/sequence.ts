@@ -108,6 +108,14 @@ export class CacheSequence implements Sequence {
     this.#scored = undefined
   }
 
+  /** Rows up to `length` were copied here. */
+  adopt(length: number): void {
+    this.requireLive()
+    assert(length >= this.#length && length <= this.capacity, `${length} copied rows`)
+    this.#length = length
+    this.#scored = undefined
+  }
+
   /** The model scored nodes `from..tree.size - 1`. */
   noteScored(tree: TokenTree, from: NodeId): void {
     assert(from === (this.#scored?.length ?? 0) || from === 0, 'a level was scored before the one above it')

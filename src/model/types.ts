@@ -1,4 +1,5 @@
 /** Contracts of models: shared weights (`TargetModel`), private state (`Sequence`). */
+import type { PrefixUse } from '../cache/index.ts'
 import type { GraphCounts } from '../tensor/index.ts'
 import type { NodeId, Scores, TokenId, TokenTree } from '../tree/index.ts'
 
@@ -78,6 +79,18 @@ export interface ScoreItem {
   readonly from?: NodeId | undefined
   /** Nodes whose logits are wanted, ascending; default: all scored ones. */
   readonly outputs?: readonly NodeId[] | undefined
+}
+
+/** Rows of beginnings that texts share, kept when their sequences go on to other texts. */
+export interface PrefixStore {
+  readonly use: PrefixUse
+  /**
+   * Appends to the sequence, whose rows are a beginning of `tokens`, what is known of the first `most` of them. Returns its
+   * length then.
+   */
+  load(sequence: Sequence, tokens: readonly TokenId[], most: number): number
+  /** Keeps copies of the sequence's rows; `tokens` are those that they belong to. */
+  save(sequence: Sequence, tokens: readonly TokenId[]): void
 }
 
 export interface OpenOptions {

@@ -38,9 +38,9 @@ const worlds: Record<string, World> = {
   'llama, q8_0, kernels': { model: { weightType: 'q8_0', seed: 3 }, options: { context: 192 } },
   'qwen2, q4_0, no kernels': {
     model: { architecture: 'qwen2', weightType: 'q4_0', seed: 4 },
-    options: { context: 160, kernels: false, kvType: 'q8_0' },
+    options: { context: 160, kernels: false, kvType: 'q8_0', prefixCacheBytes: 1 << 20 },
   },
-  'llama, f32, untied': { model: { tied: false, seed: 5 }, options: { context: 256, kvType: 'f32' } },
+  'llama, f32, untied': { model: { tied: false, seed: 5 }, options: { context: 256, kvType: 'f32', prefixCacheBytes: 1 << 17 } },
 }
 
 interface Guest {
@@ -97,7 +97,7 @@ describe('a request with neighbours has the tokens that it has alone', () => {
     const { model, options } = worlds[name]!
     const path = await tinyFile(model)
     const base = { threads: 1, cacheDir, speculative: 'off', ...options } as const
-    await using single = await openEngine(path, base)
+    await using single = await openEngine(path, { ...base, prefixCacheBytes: 0 })
     await using shared = await openEngine(path, { ...base, sequences: 3 })
     const speculative: SpeculativeOptions[] = [
       'off',
