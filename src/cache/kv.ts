@@ -19,6 +19,8 @@ export class KvCache implements Disposable {
   readonly #backend: Backend
   readonly #store: TensorStore
   readonly #views: { readonly bytes: Uint8Array; readonly rowBytes: number }[]
+  /** Rows lie where only the device reaches them. */
+  readonly #onDevice: boolean
   #pending: { from: number; to: number }[] = []
 
   constructor(backend: Backend, settings: KvSettings, options: KvOptions = {}) {
@@ -32,13 +34,13 @@ export class KvCache implements Disposable {
         { name: `v${layer}`, type, shape: [valueWidth, slots] },
       ]).flat(),
     )
-    const direct = this.#store.isHost && !options.moveOnDevice
-    this.#views = direct
-      ? [...this.#store.tensors.values()].map((tensor) => ({
+    this.#onDevice = !this.#store.isHost || options.moveOnDevice === true
+    this.#views = this.#onDevice
+      ? []
+      : [...this.#store.tensors.values()].map((tensor) => ({
           bytes: this.#store.view(tensor),
           rowBytes: tensor.strides[1],
         }))
-      : []
   }
 
   /** Bytes of all rows. */
@@ -60,12 +62,26 @@ export class KvCache implements Disposable {
    */
   move(pairs: readonly { readonly from: number; readonly to: number }[]): void {
     for (const { from, to } of pairs) assert(to < from && to >= 0 && from < this.settings.slots, `row ${from} to ${to}`)
-    if (this.#views.length === 0) {
+    if (this.#onDevice) {
       this.#pending.push(...pairs)
       return
     }
     for (const { bytes, rowBytes } of this.#views) {
       for (const { from, to } of pairs) bytes.copyWithin(to * rowBytes, from * rowBytes, (from + 1) * rowBytes)
+    }
+  }
+
+  /** Copies `count` rows to where other rows lie; the two runs do not touch each other. When: as `move`. */
+  copy(from: number, to: number, count: number): void {
+    const { slots } = this.settings
+    const apart = from + count <= to || to + count <= from
+    assert(apart && Math.min(from, to) >= 0 && Math.max(from, to) + count <= slots, `rows ${from} to ${to}: ${count}`)
+    if (this.#onDevice) {
+      for (let row = 0; row < count; row++) this.#pending.push({ from: from + row, to: to + row })
+      return
+    }
+    for (const { bytes, rowBytes } of this.#views) {
+      bytes.copyWithin(to * rowBytes, from * rowBytes, (from + count) * rowBytes)
     }
   }
 

@@ -16,3 +16,13 @@ export interface Region {
   readonly start: number
   readonly size: number
 }
+
+/** How full a cache of beginnings is. */
+export interface PrefixUse {
+  /** Tokens whose rows are kept. */
+  readonly tokens: number
+  /** Most tokens. */
+  readonly capacity: number
+  /** Tokens whose rows had to go so far, to make room. */
+  readonly evicted: number
+}

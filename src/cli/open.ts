@@ -14,6 +14,8 @@ export interface OpenSettings {
   readonly quiet: boolean
   /** Conversations at the same time. Default 1. */
   readonly sequences?: number | undefined
+  /** Memory for beginnings that conversations share. Default 0. */
+  readonly prefixCacheBytes?: number | undefined
   /** The model, already on its way. */
   readonly early?: EarlyStart | undefined
 }
@@ -50,6 +52,7 @@ export async function openFromFlags(typed: Typed, settings: OpenSettings): Promi
       ...readEngineOptions(typed),
       ...(speculative === undefined ? {} : { speculative }),
       sequences: settings.sequences,
+      prefixCacheBytes: settings.prefixCacheBytes,
       signal,
       early: settings.early,
       onPull,

@@ -14,6 +14,12 @@ const serveSchema = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('address to listen on; 0.0.0.0 is the whole network'),
   port: z.int().min(0).max(65535).default(8080).describe('port to listen on; 0 takes a free one'),
   parallel: z.int().min(1).max(256).default(1).describe('answers in work at a time, each with its own cache'),
+  cacheRam: z
+    .number()
+    .min(0)
+    .max(2 ** 20)
+    .default(512)
+    .describe('memory for beginnings that texts share, in MiB; 0 keeps only what the places hold'),
   queueLimit: z.int().min(0).default(64).describe('answers that may wait; past it requests get a 503'),
   alias: z.array(z.string().min(1)).default([]).describe('further names that requests may use for the model'),
   apiKey: z

@@ -3,12 +3,11 @@
  * It wires the parts together; what happens in a round stands in `round.ts`.
  */
 import { availableParallelism } from 'node:os'
-import { setImmediate } from 'node:timers/promises'
 import { DisposeStack } from '../util/dispose.ts'
 import { readEnvironment } from '../util/env.ts'
 import { DisposedError, UsageError } from '../util/errors.ts'
 import { autoHeadsFolder, loadGguf, type GgufModel } from '../gguf/index.ts'
-import { loadModel, openBackend, type Backend, type GraphModel } from '../model/index.ts'
+import { loadModel, openBackend, type Backend, type GraphModel, type LoadModelOptions } from '../model/index.ts'
 import { createTemplate, loadTokenizer, type ChatTemplate, type Tokenizer } from '../text/index.ts'
 import { AutoHead } from './auto.ts'
 import { calibrationFolders, Calibrations } from './calibration.ts'
@@ -19,6 +18,9 @@ import { collect, generate, type Conditions } from './generate.ts'
 import type { ResolvedSpeculation } from './options.ts'
 import { openLab } from './lab.ts'
 import { Prices } from './prices.ts'
+import { Reading } from './reading.ts'
+import { SharedPasses } from './shared-passes.ts'
+import { SharedPrompts } from './shared-prompts.ts'
 import { SlotTable } from './slots.ts'
 import type {
   ChatOptions,
@@ -40,6 +42,8 @@ export interface EngineParts {
   readonly tokenizer: Tokenizer
   readonly template: ChatTemplate | undefined
   readonly slots: SlotTable
+  readonly passes: SharedPasses
+  readonly prompts: SharedPrompts
   readonly drafting: DraftingTable
   /** Another one, with drafters of its own. */
   readonly openDrafting: () => DraftingTable
@@ -69,16 +73,7 @@ export async function openEngine(path: string, options: EngineOptions = {}): Pro
   const [tokenizer, model] = await both(
     stack,
     early?.tokenizer ?? loadTokenizer(gguf),
-    loadModel(gguf, {
-      backend,
-      sequences,
-      context: options.context,
-      kvType: options.kvType,
-      mmap: options.mmap,
-      cacheDir: options.cacheDir,
-      signal: options.signal,
-      onProgress: reporter(options, 'weights'),
-    }),
+    loadModel(gguf, { backend, sequences, ...modelOptions(options) }),
   )
   requireSameVocabulary(tokenizer, model, path)
   const slots = stack.use(new SlotTable(model, sequences))
@@ -94,6 +89,8 @@ export async function openEngine(path: string, options: EngineOptions = {}): Pro
     tokenizer,
     template: createTemplate(gguf.metadata, tokenizer),
     slots,
+    passes: new SharedPasses(model),
+    prompts: new SharedPrompts(model.prefixes),
     drafting: stack.use(openDrafting()),
     openDrafting,
     prices: new Prices({ model, slots, cacheDir, identity }),
@@ -109,6 +106,12 @@ export async function openEngine(path: string, options: EngineOptions = {}): Pro
   await parts.drafting.prepare(speculation)
   calibrations.require(head.complete(speculation))
   return new LoadedEngine(parts, threads, stack.move())
+}
+
+/** What the model is loaded with, besides the device and the number of sequences. */
+function modelOptions(options: EngineOptions): LoadModelOptions {
+  const { context, kvType, prefixCacheBytes: prefixBytes, mmap, cacheDir, signal } = options
+  return { context, kvType, prefixBytes, mmap, cacheDir, signal, onProgress: reporter(options, 'weights') }
 }
 
 /** The head that `auto` shall use, if one lies ready. */
@@ -223,43 +226,6 @@ class LoadedEngine implements Engine {
 }
 
 // ---------------------------------------------------------------------------------------------------------------
-
-/** Events of one request, and whether somebody waits for the next one. */
-class Reading implements AsyncIterableIterator<GenerateEvent, void, undefined> {
-  readonly #events: AsyncGenerator<GenerateEvent, void, undefined>
-  #waiting = 0
-  /** Begun, and not at its end yet. */
-  live = false
-
-  constructor(events: AsyncGenerator<GenerateEvent, void, undefined>) {
-    this.#events = events
-  }
-
-  async next(): Promise<IteratorResult<GenerateEvent, void>> {
-    this.#waiting++
-    try {
-      return await this.#events.next()
-    } finally {
-      this.#waiting--
-    }
-  }
-
-  return(): Promise<IteratorResult<GenerateEvent, void>> {
-    return this.#events.return()
-  }
-
-  /** Lets a reader that reads on come to the end; where nobody asks for the next event, ends the request. */
-  async end(): Promise<void> {
-    while (this.live) {
-      await setImmediate() // a reader that has just got an event asks for the next one first
-      if (this.#waiting === 0) await this.#events.return()
-    }
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this
-  }
-}
 
 /** Virtual processors that share a core hardly help and make times jump, but the system does not tell us which do. */
 function defaultThreads(): number {

@@ -1,9 +1,9 @@
 /** One request from prompt to last event: read the prompt, draw the first token, run rounds until something ends them. */
 import { realClock } from '../util/clock.ts'
-import { HeterospecError, UsageError } from '../util/errors.ts'
-import { createSampler, resolveSampleOptions, type ResolvedSampleOptions, type SampleOptions } from '../sample/index.ts'
+import { HeterospecError } from '../util/errors.ts'
+import { createSampler } from '../sample/index.ts'
 import type { Drafter, PromptListener } from '../draft/index.ts'
-import type { PrefillOptions } from '../model/index.ts'
+import type { PrefillOptions, Sequence } from '../model/index.ts'
 import type { CostModel } from '../policy/index.ts'
 import type { Scores, TokenId } from '../tree/index.ts'
 import { walk } from '../verify/index.ts'
@@ -11,7 +11,9 @@ import { plainSession, resolveSpeculation, type Drafting } from './drafting.ts'
 import type { EngineParts } from './engine.ts'
 import { AnswerText } from './answer.ts'
 import { encodePrompt } from './prompt.ts'
+import { readRequest } from './request.ts'
 import { decodeRound } from './round.ts'
+import type { Seat } from './pass-types.ts'
 import { Session } from './session.ts'
 import { sharedPrefix, type Slot } from './slots.ts'
 import { RoundTotals } from './trace.ts'
@@ -31,8 +33,7 @@ export async function* generate(
 ): AsyncGenerator<GenerateEvent, void, undefined> {
   const started = realClock()
   const speculation = request.speculative === undefined ? parts.speculation : resolveSpeculation(request.speculative)
-  const sampling = withSeed(resolveSampleOptions(samplingOf(request)))
-  const maxTokens = checkMaxTokens(request.maxTokens)
+  const { sampling, maxTokens } = readRequest(request)
   const { tokenizer, template, model } = parts
   const prompt = encodePrompt({ tokenizer, template, spec: model.spec, context: model.context }, request.prompt)
   const drafting = conditions.drafting ?? (await parts.drafting.prepare(speculation))
@@ -43,10 +44,12 @@ export async function* generate(
     yield run.done(sampling.seed)
     return
   }
+  using seat = parts.passes.join({ cost, priority: request.priority, signal: request.signal })
   try {
     using heard = drafting.drafter?.listen?.(prompt)
-    const scores = await run.prefill(slot, heard)
+    const scores = await run.prefill(slot, seat, heard)
     if (scores === undefined || maxTokens === 0) {
+      seat.away()
       yield run.done(sampling.seed)
       return
     }
@@ -63,12 +66,13 @@ export async function* generate(
       maxTokens,
       isEnd: (token) => request.ignoreEos !== true && parts.tokenizer.isEnd(token),
       signal: request.signal,
+      batch: () => seat.batch,
     })
-    yield* run.rounds(session, first)
+    yield* run.rounds(session, seat, first)
     yield run.done(sampling.seed, session)
   } finally {
     slot.sequence.tap([])
-    slot.cached = run.cachedTokens(slot)
+    run.keepCached(slot)
     parts.slots.give(slot)
   }
 }
@@ -119,40 +123,47 @@ class Run {
 
   /** Undefined when the request was aborted while it waited. */
   async takeSlot(): Promise<Slot | undefined> {
-    return orAborted(this.#parts.slots.take(this.#prompt, this.#request.signal))
+    return orAborted(this.#parts.slots.take(this.#prompt, this.#request.signal, this.#request.priority))
   }
 
   /** Reads what of the prompt is not in the cache yet; undefined when aborted. */
-  async prefill(slot: Slot, heard: PromptListener | undefined): Promise<Scores | undefined> {
+  async prefill(slot: Slot, seat: Seat, heard: PromptListener | undefined): Promise<Scores | undefined> {
     const { sequence } = slot
     // The last token is always read again: its logits are where the answer begins.
-    const shared = this.#request.cachePrompt === false ? 0 : sharedPrefix(slot.cached, this.#prompt)
-    this.#reused = Math.min(shared, this.#prompt.length - 1)
-    sequence.truncate(this.#reused)
+    const shared = this.#shares ? sharedPrefix(slot.cached, this.#prompt) : 0
+    sequence.truncate(Math.min(shared, this.#prompt.length - 1))
     sequence.tap(this.#drafting.drafter?.needs.taps ?? [])
     const began = realClock()
-    const scores = await orAborted(
-      sequence.prefill(this.#prompt.slice(this.#reused), this.#prefillOptions(this.#drafting.drafter, heard)),
-    )
+    const scores = await orAborted(this.#readPrompt(sequence, seat, heard))
     this.#promptMs = realClock() - began
+    seat.decode()
     return scores
   }
 
-  async *rounds(session: Session, first: TokenId): AsyncGenerator<GenerateEvent, void, undefined> {
+  async *rounds(session: Session, seat: Seat, first: TokenId): AsyncGenerator<GenerateEvent, void, undefined> {
     this.#session = session
     const began = realClock()
     session.appendFirst(first)
     this.#firstTokenMs = realClock() - this.#started
     let sent = 0
-    // What the reader of the events does meanwhile is not decoding.
+    // What the reader of the events does meanwhile is not decoding, and others do not wait for it.
     let awayMs = 0
+    const handOver = (): (() => void) => {
+      const handedOver = realClock()
+      seat.away()
+      return () => {
+        seat.back()
+        awayMs += realClock() - handedOver
+      }
+    }
     for (;;) {
       const { text, used } = this.#answer.push(session.emitted.slice(sent))
       if (this.#answer.stopped) session.endAt(sent + used)
       if (text.length > 0 || session.emitted.length > sent) {
-        const handedOver = realClock()
-        yield { type: 'text', text, tokens: session.emitted.slice(sent), origins: session.origins.slice(sent) }
-        awayMs += realClock() - handedOver
+        const tokens = session.emitted.slice(sent)
+        const back = handOver()
+        yield { type: 'text', text, tokens, origins: session.origins.slice(sent) }
+        back()
       }
       sent = session.emitted.length
       if (session.finished) break
@@ -160,15 +171,16 @@ class Run {
         session.finished = 'aborted'
         break
       }
-      const trace = await this.#round(session)
+      const trace = await this.#round(session, seat)
       if (trace === undefined) break
       this.#totals.add(trace)
-      const handedOver = realClock()
-      this.#predictedMs = handedOver - began - awayMs
+      this.#predictedMs = realClock() - began - awayMs
+      const back = handOver()
       yield { type: 'round', trace }
-      awayMs += realClock() - handedOver
+      back()
     }
     const rest = this.#answer.end()
+    handOver()
     if (rest.length > 0) yield { type: 'text', text: rest, tokens: [], origins: [] }
   }
 
@@ -190,16 +202,40 @@ class Run {
     }
   }
 
-  /** The tokens whose rows the slot's sequence holds, for the next request. */
-  cachedTokens(slot: Slot): TokenId[] {
+  /** The tokens whose rows the slot's sequence holds, for the next request; others get copies. */
+  keepCached(slot: Slot): void {
     const { sequence } = slot
     if (this.#failed) sequence.truncate(0)
-    return [...(this.#session?.tokens ?? this.#prompt)].slice(0, sequence.length)
+    slot.cached = [...(this.#session?.tokens ?? this.#prompt)].slice(0, sequence.length)
+    if (this.#shares) this.#parts.prompts.save(sequence, slot.cached)
   }
 
-  async #round(session: Session): ReturnType<typeof orAborted<Awaited<ReturnType<typeof decodeRound>>>> {
+  /** Does the request take rows of others, and leave its own to them? */
+  get #shares(): boolean {
+    return this.#request.cachePrompt !== false
+  }
+
+  async #readPrompt(sequence: Sequence, seat: Seat, heard: PromptListener | undefined): Promise<Scores> {
+    const { prompts } = this.#parts
+    const { signal } = this.#request
+    const aside = (): (() => void) => {
+      seat.away()
+      return () => seat.back()
+    }
+    const reading = this.#shares ? await prompts.begin(sequence, this.#prompt, { signal, aside }) : undefined
+    this.#reused = sequence.length
+    const options = this.#prefillOptions(this.#drafting.drafter, heard)
     try {
-      const trace = await orAborted(decodeRound(session, this.#parts.model, this.#drafting.verifier ?? walk, realClock))
+      return await sequence.prefill(this.#prompt.slice(this.#reused), { ...options, passes: seat.prompt })
+    } finally {
+      if (this.#shares) prompts.save(sequence, this.#prompt.slice(0, sequence.length))
+      reading?.[Symbol.dispose]()
+    }
+  }
+
+  async #round(session: Session, seat: Seat): ReturnType<typeof orAborted<Awaited<ReturnType<typeof decodeRound>>>> {
+    try {
+      const trace = await orAborted(decodeRound(session, seat, this.#drafting.verifier ?? walk, realClock))
       if (trace === undefined) session.finished = 'aborted'
       return trace
     } catch (error) {
@@ -250,29 +286,4 @@ async function orAborted<Result>(work: Promise<Result>): Promise<Result | undefi
     if (error instanceof HeterospecError && error.code === 'aborted') return undefined
     throw error
   }
-}
-
-/** The fields of a request that are not about sampling. */
-const OWN_FIELDS: ReadonlySet<string> = new Set<Exclude<keyof GenerateRequest, keyof SampleOptions>>([
-  ...(['prompt', 'maxTokens', 'stop', 'ignoreEos', 'speculative', 'cachePrompt', 'signal', 'onPrefill'] as const),
-])
-
-/** The rest of a request; a name that nobody knows is refused by the sampling schema. */
-function samplingOf(request: GenerateRequest): SampleOptions {
-  return Object.fromEntries(Object.entries(request).filter(([name]) => !OWN_FIELDS.has(name)))
-}
-
-/** Without a seed every sampled request is different, and says how to repeat it. */
-function withSeed(options: ResolvedSampleOptions): ResolvedSampleOptions {
-  if (options.temperature === 0 || options.seed !== undefined) return options
-  return { ...options, seed: Math.floor(Math.random() * 2 ** 32) }
-}
-
-function checkMaxTokens(maxTokens: number | undefined): number {
-  if (maxTokens === undefined) return Infinity
-  if (Number.isInteger(maxTokens) && maxTokens >= 0) return maxTokens
-  throw new UsageError(
-    'bad-option',
-    `expected a whole number of tokens from 0, got ${maxTokens}; leave it out for no limit`,
-  )
 }

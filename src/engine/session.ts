@@ -20,6 +20,8 @@ export interface SessionParts {
   /** True for tokens that end the answer. */
   readonly isEnd: (token: TokenId) => boolean
   readonly signal?: AbortSignal | undefined
+  /** Requests that share the next pass. Default: this one alone. */
+  readonly batch?: (() => number) | undefined
 }
 
 export class Session implements RoundState {
@@ -51,11 +53,13 @@ export class Session implements RoundState {
     const inCache = this.sequence.length
     const leftInCache = this.sequence.capacity - inCache - 1
     const leftToEmit = this.#parts.maxTokens - this.emitted.length - 1
+    const batch = this.#parts.batch?.() ?? 1
     return {
       round: this.#round,
       room: Math.max(0, Math.min(leftInCache, leftToEmit)),
       context: inCache,
-      batch: 1,
+      batch,
+      divided: batch > 1,
       cost: this.#parts.cost,
     }
   }

@@ -1,6 +1,6 @@
 /**
  * Sequences between requests: an idle sequence remembers its tokens, and the next request takes the one that shares the
- * longest beginning with it. Requests beyond the number of sequences wait their turn, first come, first served.
+ * longest beginning with it. Requests beyond the number of sequences wait their turn: by priority, then first come, first served.
  */
 import { throwIfAborted, UsageError } from '../util/errors.ts'
 import type { Sequence, TargetModel } from '../model/index.ts'
@@ -12,12 +12,17 @@ export interface Slot {
   cached: TokenId[]
 }
 
+interface Waiting {
+  readonly priority: number
+  readonly ready: (slot: Slot) => void
+}
+
 export class SlotTable implements Disposable {
   readonly #model: TargetModel
   /** Most sequences. */
   readonly limit: number
   readonly #idle: Slot[] = []
-  readonly #waiting: ((slot: Slot) => void)[] = []
+  readonly #waiting: Waiting[] = []
   #opened = 0
 
   constructor(model: TargetModel, limit: number) {
@@ -26,7 +31,7 @@ export class SlotTable implements Disposable {
   }
 
   /** The idle slot that fits `tokens` best, or a new one, or the next that becomes idle. */
-  async take(tokens: readonly TokenId[], signal?: AbortSignal): Promise<Slot> {
+  async take(tokens: readonly TokenId[], signal?: AbortSignal, priority = 0): Promise<Slot> {
     throwIfAborted(signal)
     const best = this.#bestIdle(tokens)
     if (best && (best.shared > 0 || this.#opened >= this.limit)) {
@@ -38,13 +43,13 @@ export class SlotTable implements Disposable {
       this.#opened++
       return { sequence, cached: [] }
     }
-    return this.#wait(signal)
+    return this.#wait(signal, priority)
   }
 
   /** Returns a slot; `cached` must name the rows that its sequence holds. */
   give(slot: Slot): void {
     const next = this.#waiting.shift()
-    if (next) next(slot)
+    if (next) next.ready(slot)
     else this.#idle.push(slot)
   }
 
@@ -62,20 +67,22 @@ export class SlotTable implements Disposable {
     return best
   }
 
-  #wait(signal: AbortSignal | undefined): Promise<Slot> {
+  #wait(signal: AbortSignal | undefined, priority: number): Promise<Slot> {
     return new Promise((resolve, reject) => {
       const ready = (slot: Slot): void => {
         signal?.removeEventListener('abort', giveUp)
         resolve(slot)
       }
       const giveUp = (): void => {
-        this.#waiting.splice(this.#waiting.indexOf(ready), 1)
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1)
         reject(
           new UsageError('aborted', 'the request was stopped while it waited for its turn', { cause: signal?.reason }),
         )
       }
+      const waiting = { priority, ready }
       signal?.addEventListener('abort', giveUp, { once: true })
-      this.#waiting.push(ready)
+      const after = this.#waiting.findIndex((other) => other.priority > priority)
+      this.#waiting.splice(after < 0 ? this.#waiting.length : after, 0, waiting)
     })
   }
 }

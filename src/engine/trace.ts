@@ -12,9 +12,10 @@ export interface RoundFacts {
   readonly emitted: readonly TokenId[]
   readonly hostMs: number
   readonly graphs?: GraphCounts | undefined
+  readonly requests?: number | undefined
 }
 
-export function traceRound({ round, budget, why, outcome, emitted, hostMs, graphs }: RoundFacts): RoundTrace {
+export function traceRound({ round, budget, why, outcome, emitted, hostMs, graphs, requests }: RoundFacts): RoundTrace {
   const { tree } = outcome
   // What was accepted after a token that ended the answer was never said, and does not count.
   const accepted = outcome.accepted.slice(0, emitted.length)
@@ -36,6 +37,7 @@ export function traceRound({ round, budget, why, outcome, emitted, hostMs, graph
     draftMs: outcome.draftMs,
     targetMs: outcome.verifyMs,
     hostMs,
+    ...(requests !== undefined && { requests }),
     ...(graphs && { graphs: { ...graphs, buildMs: Math.round(graphs.buildMs * 1e4) / 1e4 } }),
   }
 }

@@ -20,8 +20,13 @@ export interface GenerateRequest extends SampleOptions {
   readonly ignoreEos?: boolean | undefined
   /** Override of the engine's setting for this request. */
   readonly speculative?: SpeculativeOptions | undefined
-  /** Start from cache rows of an earlier request with the same beginning. Default true; false reads the whole prompt. */
+  /**
+   * Start from cache rows of an earlier request with the same beginning. Default true; false reads the whole prompt, and leaves nothing
+   * for others.
+   */
   readonly cachePrompt?: boolean | undefined
+  /** Where several requests wait, for a sequence or to have their prompts read, lower ones come first. Default 0. */
+  readonly priority?: number | undefined
   readonly signal?: AbortSignal | undefined
   /** Called while the prompt is read. */
   readonly onPrefill?: ((done: number, total: number) => void) | undefined
@@ -53,6 +58,8 @@ export interface RoundTrace {
   readonly targetMs: number
   /** Verification, commit, learning. */
   readonly hostMs: number
+  /** How many requests shared the target's pass; left out where this one was alone. */
+  readonly requests?: number
   /**
    * Computation graphs of the round, target's and drafter's: found ready, built anew, and the milliseconds of building, which
    * are part of the other times. With several requests at once those of the others count too.
@@ -126,10 +133,15 @@ export interface EngineOptions {
   readonly threads?: number | undefined
   /** Tokens one conversation may hold; default: what the model was trained for, at most 4096. */
   readonly context?: number | undefined
-  /** Conversations whose cache rows are kept at the same time; more requests wait. Default 1. */
+  /** Conversations whose cache rows are kept at the same time, and requests that share passes; more requests wait. Default 1. */
   readonly sequences?: number | undefined
   /** Type of cache rows. Default `f16`. */
   readonly kvType?: 'f16' | 'f32' | 'q8_0' | undefined
+  /**
+   * Bytes of memory for beginnings of texts that conversations share: what one has read the others copy. Default 0: a
+   * conversation knows only what its own sequence holds.
+   */
+  readonly prefixCacheBytes?: number | undefined
   /** Use the model file in place instead of reading it into memory. Default true. */
   readonly mmap?: boolean | undefined
   /** Use our own kernels where there are some for this processor and these weights. Default true. */

@@ -4,7 +4,7 @@
  */
 import { assert, defined } from '../util/assert.ts'
 import { DisposedError, UsageError } from '../util/errors.ts'
-import { SlotPool, type KvCache } from '../cache/index.ts'
+import { SlotPool, type KvCache, type PrefixCache } from '../cache/index.ts'
 import type { Backend, GraphTally } from '../tensor/index.ts'
 import { chainTree, type Scores } from '../tree/index.ts'
 import { buildForward, type ForwardGraph, type PassShape } from './forward.ts'
@@ -16,7 +16,7 @@ import type { ModelConfig } from './config.ts'
 import type { KernelWeights } from './kernel-weights.ts'
 import type { RowPadding } from './invariance.ts'
 import type { TargetLoan } from './target-loan.ts'
-import type { ModelSpec, OpenOptions, PricedModel, ScoreItem, Sequence } from './types.ts'
+import type { ModelSpec, OpenOptions, PrefixStore, PricedModel, ScoreItem, Sequence } from './types.ts'
 import { applyTuning, tuneKernels } from './tuning.ts'
 import type { Weights } from './weights.ts'
 
@@ -28,6 +28,9 @@ export interface GraphModelParts {
   readonly weights: Weights
   readonly kernelWeights: KernelWeights | undefined
   readonly cache: KvCache
+  /** Rows of the cache that belong to sequences; those after them are `prefixes`'. */
+  readonly sequenceSlots: number
+  readonly prefixes: PrefixCache | undefined
   readonly spec: ModelSpec
   readonly context: number
   readonly rowPadding: RowPadding
@@ -42,6 +45,8 @@ export class GraphModel implements PricedModel {
   readonly #pool: SlotPool
   readonly #graphs: GraphCache<PassShape, ForwardGraph>
   readonly #sequences = new Set<CacheSequence>()
+  /** Undefined where no memory was given to it. */
+  readonly prefixes: PrefixStore | undefined
   /** Passes so far, and the milliseconds that the device computed in them: the rest of a pass is our own overhead. */
   readonly totals = { passes: 0, computeMs: 0 }
   readonly #reader: ScoreReader
@@ -51,8 +56,9 @@ export class GraphModel implements PricedModel {
     this.#parts = parts
     this.spec = parts.spec
     this.context = parts.context
-    this.#pool = new SlotPool(parts.cache.settings.slots)
+    this.#pool = new SlotPool(parts.sequenceSlots)
     this.#graphs = new GraphCache((shape) => buildForward(parts, shape), parts.backend.graphs)
+    this.prefixes = parts.prefixes && prefixStore(parts.prefixes, (sequence) => this.#own(sequence))
     const { vocabSize, width } = parts.config
     this.#reader = new ScoreReader({ backend: parts.backend, vocabSize, width })
   }
@@ -192,6 +198,25 @@ export class GraphModel implements PricedModel {
 
 // ---------------------------------------------------------------------------------------------------------------
 
+/** The cache of beginnings as sequences see it. */
+function prefixStore(prefixes: PrefixCache, ownOf: (sequence: Sequence) => CacheSequence): PrefixStore {
+  return {
+    get use() {
+      return prefixes.use
+    },
+    load(sequence, tokens, most) {
+      const own = ownOf(sequence)
+      own.adopt(prefixes.load(own.region.start, own.length, tokens, Math.min(most, own.capacity)))
+      return own.length
+    },
+    save(sequence, tokens) {
+      const own = ownOf(sequence)
+      assert(tokens.length === own.length, `${tokens.length} tokens of ${own.length} rows`)
+      prefixes.save(own.region.start, tokens)
+    },
+  }
+}
+
 /** All layers that somebody taps, ascending. */
 function union(lists: readonly (readonly number[])[]): number[] {
   return [...new Set(lists.flat())].sort((a, b) => a - b)
@@ -211,5 +236,6 @@ function passItem(item: ScoreItem, sequence: CacheSequence): PassItem {
   }
   const outputs = item.outputs ?? Array.from({ length: tree.size - from }, (_, index) => from + index)
   for (const node of outputs) assert(node >= from && node < tree.size, `logits of node ${node} in a pass from ${from}`)
-  return { tree, from, outputs, start: sequence.region.start, length: sequence.length }
+  const { start, size: slots } = sequence.region
+  return { tree, from, outputs, start, slots, length: sequence.length }
 }

@@ -1,7 +1,7 @@
 /** From a file on disk to a model that is ready to score. Everything that can be wrong is checked before weights are read. */
 import { readEnvironment } from '../util/env.ts'
 import { UsageError } from '../util/errors.ts'
-import { KvCache } from '../cache/index.ts'
+import { KvCache, PREFIX_BLOCK, PrefixCache } from '../cache/index.ts'
 import { loadGguf, type GgufModel } from '../gguf/index.ts'
 import { openBackend, TYPE, type Backend } from '../tensor/index.ts'
 import { readConfig, type ModelConfig } from './config.ts'
@@ -25,6 +25,8 @@ export interface LoadModelOptions extends LoadWeightsOptions {
   readonly context?: number | undefined
   /** Sequences of full context that fit into the cache at the same time. Default 1. */
   readonly sequences?: number | undefined
+  /** Bytes of memory for rows of beginnings that texts share (`GraphModel.prefixes`). Default 0: none. */
+  readonly prefixBytes?: number | undefined
   readonly kvType?: KvType | undefined
   /** Move cache rows by graph operations, as on a device without shared memory (for tests). */
   readonly moveOnDevice?: boolean | undefined
@@ -35,6 +37,8 @@ export interface LoadModelOptions extends LoadWeightsOptions {
 }
 
 const DEFAULT_CONTEXT = 4096
+/** Per number. */
+const KV_BYTES: Record<KvType, number> = { f16: 2, f32: 4, q8_0: 34 / 32 }
 const KV_TYPES: Record<KvType, number> = { f16: TYPE.F16, f32: TYPE.F32, q8_0: TYPE.Q8_0 }
 
 /** Loads a GGUF file (or all parts of a split one). Throws `bad-file`, `unsupported-model`, `bad-option`, `out-of-memory`. */
@@ -57,7 +61,8 @@ export async function loadModel(file: string | GgufModel, options: LoadModelOpti
   let cache: KvCache | undefined
   try {
     ;({ weights, kernelWeights } = await loadWeights(backend, gguf, config, options))
-    const slots = (context + SLACK_ROWS) * (options.sequences ?? 1)
+    const sequenceSlots = (context + SLACK_ROWS) * (options.sequences ?? 1)
+    const slots = sequenceSlots + prefixSlots(options, 2 * kvWidth * config.layerCount)
     cache = new KvCache(
       backend,
       { layerCount: config.layerCount, keyWidth: kvWidth, valueWidth: kvWidth, type: kvType, slots },
@@ -73,6 +78,8 @@ export async function loadModel(file: string | GgufModel, options: LoadModelOpti
       weights,
       kernelWeights,
       cache,
+      sequenceSlots,
+      prefixes: slots > sequenceSlots ? new PrefixCache(cache, sequenceSlots) : undefined,
       spec,
       context,
       rowPadding,
@@ -125,6 +132,15 @@ async function loadWeights(
 function planKernels(backend: Backend, file: GgufModel, config: ModelConfig): readonly PlannedGroup[] {
   const { kernels } = backend
   return kernels ? planGroups(file, config, kernels.packedBytes) : []
+}
+
+/** Rows for beginnings, in whole blocks; `width`: numbers of a token's rows. */
+function prefixSlots({ prefixBytes = 0, kvType = 'f16' }: LoadModelOptions, width: number): number {
+  if (!Number.isFinite(prefixBytes) || prefixBytes < 0) {
+    const message = `expected bytes from 0 for shared beginnings, got ${prefixBytes}; leave the option out for none`
+    throw new UsageError('bad-option', message)
+  }
+  return Math.floor(prefixBytes / (width * KV_BYTES[kvType] * PREFIX_BLOCK)) * PREFIX_BLOCK
 }
 
 function chooseContext(config: ModelConfig, wanted: number | undefined): number {

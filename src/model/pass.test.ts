@@ -21,7 +21,7 @@ function visible(layout: ReturnType<typeof layOutPass>, row: number): number[] {
 describe('the layout of a pass', () => {
   it('shows each node the text, its ancestors and itself', () => {
     const tree = fork()
-    const layout = layOutPass([{ tree, from: 0, outputs: all(tree), start: 10, length: 3 }], limits)
+    const layout = layOutPass([{ tree, from: 0, outputs: all(tree), start: 10, slots: 128, length: 3 }], limits)
     expect([...layout.positions]).toEqual([3, 4, 4, 5])
     expect([...layout.slots].map(Number)).toEqual([13, 14, 15, 16])
     expect(visible(layout, 0)).toEqual([10, 11, 12, 13])
@@ -32,7 +32,7 @@ describe('the layout of a pass', () => {
 
   it('continues a tree whose upper levels are already in the cache', () => {
     const tree = fork()
-    const layout = layOutPass([{ tree, from: 3, outputs: [3], start: 0, length: 2 }], limits)
+    const layout = layOutPass([{ tree, from: 3, outputs: [3], start: 0, slots: 300, length: 2 }], limits)
     expect([...layout.tokens]).toEqual([8])
     expect(visible(layout, 0)).toEqual([0, 1, 2, 3, 5])
   })
@@ -40,8 +40,8 @@ describe('the layout of a pass', () => {
   it('keeps sequences apart', () => {
     const layout = layOutPass(
       [
-        { tree: fork(), from: 0, outputs: [0, 1, 2, 3], start: 0, length: 2 },
-        { tree: chainTree([1, 2]), from: 0, outputs: [1], start: 300, length: 4 },
+        { tree: fork(), from: 0, outputs: [0, 1, 2, 3], start: 0, slots: 300, length: 2 },
+        { tree: chainTree([1, 2]), from: 0, outputs: [1], start: 300, slots: 128, length: 4 },
       ],
       limits,
     )
@@ -53,8 +53,8 @@ describe('the layout of a pass', () => {
 
   it('begins each mask with the slots of its own sequence where there are windows', () => {
     const items = [
-      { tree: fork(), from: 0, outputs: [0, 1, 2, 3], start: 700, length: 2 },
-      { tree: chainTree([1, 2]), from: 0, outputs: [1], start: 300, length: 4 },
+      { tree: fork(), from: 0, outputs: [0, 1, 2, 3], start: 700, slots: 128, length: 2 },
+      { tree: chainTree([1, 2]), from: 0, outputs: [1], start: 300, slots: 128, length: 4 },
     ]
     const layout = layOutPass(items, { ...limits, rowMultiple: 8, windows: true })
     expect([...layout.bases]).toEqual([700, 700, 700, 700, 300, 300, 300, 300])
@@ -66,7 +66,7 @@ describe('the layout of a pass', () => {
   })
 
   it('pads with rows that see only themselves, in slots that nobody owns yet', () => {
-    const layout = layOutPass([{ tree: fork(), from: 0, outputs: [3], start: 0, length: 2 }], {
+    const layout = layOutPass([{ tree: fork(), from: 0, outputs: [3], start: 0, slots: 300, length: 2 }], {
       ...limits,
       rowMultiple: 8,
     })
@@ -75,19 +75,29 @@ describe('the layout of a pass', () => {
     expect(new Set(layout.slots).size).toBe(8)
   })
 
+  it('pads behind the sequence that has room, never over the rows of its neighbour', () => {
+    const items = [
+      { tree: fork(), from: 0, outputs: [0], start: 0, slots: 128, length: 2 },
+      { tree: fork(), from: 0, outputs: [0], start: 128, slots: 20, length: 16 },
+    ]
+    const layout = layOutPass(items, { ...limits, rowMultiple: 16 })
+    expect([...layout.slots.slice(8)].map(Number)).toEqual([6, 7, 8, 9, 10, 11, 12, 13])
+    expect(() => layOutPass([items[1]!], { ...limits, rowMultiple: 16 })).toThrow(/room for 12 rows of padding/)
+  })
+
   it('never confuses a selection of outputs with "all rows in order"', () => {
     for (let wanted = 0; wanted < 12; wanted++) {
       const outputs = Array.from({ length: wanted }, (_, index) => index + 1)
       const tree = chainTree(Array.from({ length: 13 }, (_, index) => index))
-      const { outputRows } = layOutPass([{ tree, from: 0, outputs, start: 0, length: 0 }], limits)
+      const { outputRows } = layOutPass([{ tree, from: 0, outputs, start: 0, slots: 1024, length: 0 }], limits)
       expect(outputRows.length).toBeLessThan(13)
       expect([...outputRows.subarray(0, wanted)]).toEqual(outputs)
     }
   })
 
   it('refuses to run over the end of the cache', () => {
-    expect(() => layOutPass([{ tree: fork(), from: 0, outputs: [0], start: 0, length: 1022 }], limits)).toThrow(
-      /internal/,
-    )
+    expect(() =>
+      layOutPass([{ tree: fork(), from: 0, outputs: [0], start: 0, slots: 1024, length: 1022 }], limits),
+    ).toThrow(/internal/)
   })
 })

@@ -1,13 +1,14 @@
 /** Lays out the rows of one pass: trees of one or several sequences, side by side. Pure arithmetic, no native code. */
-import { assert, defined } from '../util/assert.ts'
+import { assert } from '../util/assert.ts'
 import type { NodeId, TokenTree } from '../tree/index.ts'
 
 export interface PassItem {
   readonly tree: TokenTree
   readonly from: NodeId
   readonly outputs: readonly NodeId[]
-  /** First slot of the sequence. */
+  /** First slot of the sequence, and how many it has. */
   readonly start: number
+  readonly slots: number
   /** Tokens committed before the tree. */
   readonly length: number
 }
@@ -48,12 +49,13 @@ export function layOutPass(items: readonly PassItem[], limits: PassLimits): Pass
   const counts = items.map((item) => item.tree.size - item.from)
   const realRows = counts.reduce((sum, count) => sum + count, 0)
   const rows = Math.ceil(realRows / limits.rowMultiple) * limits.rowMultiple
-  const lastItem = defined(items.at(-1), 'the last item of a pass')
+  const spares = rows - realRows
   const baseOf = ({ start }: PassItem): number => (limits.windows ? start : 0)
   const end = (item: PassItem): number => item.start + item.length + item.tree.size
-  const spareEnd = end(lastItem) + rows - realRows
-  assert(Math.max(...items.map(end), spareEnd) <= limits.cacheSlots, `slot ${spareEnd} of ${limits.cacheSlots}`)
-  const covered = Math.max(...items.map((item) => end(item) - baseOf(item)), spareEnd - baseOf(lastItem))
+  // Behind a full sequence lie the rows of another one: padding goes where there is room.
+  const host = items.findLast((item) => end(item) + spares <= Math.min(item.start + item.slots, limits.cacheSlots))
+  assert(host !== undefined, `no room for ${spares} rows of padding in ${limits.cacheSlots} slots`)
+  const covered = Math.max(...items.map((item) => end(item) - baseOf(item)), end(host) + spares - baseOf(host))
   const slotCount = Math.min(limits.cacheSlots, Math.ceil(covered / SLOT_STEP) * SLOT_STEP)
   const layout = {
     tokens: new Int32Array(rows),
@@ -72,10 +74,10 @@ export function layOutPass(items: readonly PassItem[], limits: PassLimits): Pass
     for (let node = item.from; node < item.tree.size; node++) writeRow(layout, row++, item, node, baseOf(item))
   }
   // Padding rows compute into slots that nobody owns yet and see only themselves: no row may see nothing at all.
-  for (let spare = end(lastItem); row < rows; row++, spare++) {
+  for (let spare = end(host); row < rows; row++, spare++) {
     layout.slots[row] = BigInt(spare)
-    layout.bases[row] = baseOf(lastItem)
-    layout.mask[row * slotCount + spare - baseOf(lastItem)] = VISIBLE
+    layout.bases[row] = baseOf(host)
+    layout.mask[row * slotCount + spare - baseOf(host)] = VISIBLE
   }
   return { ...layout, outputRows: padOutputs(outputRows, realRows, rows), firstRows }
 }

@@ -53,7 +53,7 @@ export class CacheSequence implements Sequence {
     }
     for (let start = 0; ;) {
       throwIfAborted(options.signal)
-      const chunk = tokens.slice(start, start + PREFILL_ROWS)
+      const chunk = tokens.slice(start, start + (options.passes?.rows ?? PREFILL_ROWS))
       const isLast = start + chunk.length === tokens.length
       const scores = await this.#readChunk(chunk, start, isLast, options)
       start += chunk.length
@@ -108,6 +108,14 @@ export class CacheSequence implements Sequence {
     this.#scored = undefined
   }
 
+  /** Rows up to `length` were copied here. */
+  adopt(length: number): void {
+    this.requireLive()
+    assert(length >= this.#length && length <= this.capacity, `${length} copied rows`)
+    this.#length = length
+    this.#scored = undefined
+  }
+
   /** The model scored nodes `from..tree.size - 1`. */
   noteScored(tree: TokenTree, from: NodeId): void {
     assert(from === (this.#scored?.length ?? 0) || from === 0, 'a level was scored before the one above it')
@@ -139,7 +147,8 @@ export class CacheSequence implements Sequence {
     const wanted = chunk.map((_, node) => node).filter((node) => options.wanted?.(start + node) ?? false)
     const last = chunk.length - 1
     const outputs = isLast && wanted.at(-1) !== last ? [...wanted, last] : wanted
-    const [scores] = await this.#parts.score([{ sequence: this, tree, outputs }])
+    const item: ScoreItem = { sequence: this, tree, outputs }
+    const scores = await (options.passes?.score(item) ?? this.#parts.score([item]).then(([own]) => own))
     assert(scores !== undefined, 'a pass without scores')
     if (wanted.length > 0) {
       const rows = wanted.map((node): PromptRow => ({

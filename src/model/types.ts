@@ -1,4 +1,5 @@
 /** Contracts of models: shared weights (`TargetModel`), private state (`Sequence`). */
+import type { PrefixUse } from '../cache/index.ts'
 import type { GraphCounts } from '../tensor/index.ts'
 import type { NodeId, Scores, TokenId, TokenTree } from '../tree/index.ts'
 
@@ -33,6 +34,15 @@ export interface PrefillOptions {
   readonly onFeatures?: ((first: number, rows: readonly Float32Array[]) => Promise<void> | void) | undefined
   /** Which prompt positions (index into `tokens`) need logits besides the last; none by default. */
   readonly wanted?: ((index: number) => boolean) | undefined
+  /** Where chunks are read; by default in passes of their own. */
+  readonly passes?: PromptPasses | undefined
+}
+
+/** Who reads the chunks of a prompt, perhaps in one pass with other texts. */
+export interface PromptPasses {
+  /** Most tokens of the next chunk. */
+  readonly rows: number
+  score(item: ScoreItem): Promise<Scores>
 }
 
 export interface PromptRow {
@@ -69,6 +79,18 @@ export interface ScoreItem {
   readonly from?: NodeId | undefined
   /** Nodes whose logits are wanted, ascending; default: all scored ones. */
   readonly outputs?: readonly NodeId[] | undefined
+}
+
+/** Rows of beginnings that texts share, kept when their sequences go on to other texts. */
+export interface PrefixStore {
+  readonly use: PrefixUse
+  /**
+   * Appends to the sequence, whose rows are a beginning of `tokens`, what is known of the first `most` of them. Returns its
+   * length then.
+   */
+  load(sequence: Sequence, tokens: readonly TokenId[], most: number): number
+  /** Keeps copies of the sequence's rows; `tokens` are those that they belong to. */
+  save(sequence: Sequence, tokens: readonly TokenId[]): void
 }
 
 export interface OpenOptions {

@@ -69,6 +69,7 @@ const AFTERWORK = 1.5
 interface Round {
   readonly prices: RoundPrices
   readonly drafted: boolean
+  readonly divided: boolean
   /** The largest tree seen, before pruning. */
   tree: TokenTree | undefined
   /** Levels grown one by one; undefined for trees that come in one piece. */
@@ -121,7 +122,8 @@ class Goodput implements BudgetPolicy {
     const nodes = prices.candidates(limit).find((count) => count >= this.#asked.count) ?? limit
     const most = { depth: Math.min(depth, context.room), width, nodes }
     const drafted = most.nodes > 0 && !this.#timer.due && this.#gate.open()
-    this.#round = { prices, drafted, tree: undefined, levels: undefined, choice: PLAIN }
+    const divided = context.divided === true
+    this.#round = { prices, drafted, divided, tree: undefined, levels: undefined, choice: PLAIN }
     this.#acceptance.refresh()
     return drafted ? most : NO_DRAFT
   }
@@ -139,7 +141,12 @@ class Goodput implements BudgetPolicy {
     const mayGrow = frontier.length > 0 && level.depth < budget.depth
     if (mayGrow && this.#nextLevelPays(level, probs, round.prices, rate, budget)) return budget
     round.choice = choice
-    return { ...budget, depth: Math.min(budget.depth, level.depth), nodes: choice.nodes }
+    const nodes = round.divided ? budget.nodes : choice.nodes
+    return { ...budget, depth: Math.min(budget.depth, level.depth), nodes }
+  }
+
+  chances(tree: TokenTree): Float64Array | undefined {
+    return this.#round?.divided && tree.size > 1 ? this.#acceptance.pathProbs(tree) : undefined
   }
 
   observe(outcome: RoundOutcome): void {
@@ -147,6 +154,7 @@ class Goodput implements BudgetPolicy {
     if (round === undefined) return
     this.#round = undefined
     const emitted = emittedTokens(outcome)
+    if (round.divided) round.choice = this.#choiceOf(outcome, round.prices)
     this.#learnAcceptance(round.tree ?? outcome.tree, emitted)
     if (round.drafted) {
       this.#asked.observe(round.choice.nodes)
@@ -194,6 +202,12 @@ class Goodput implements BudgetPolicy {
       if (rate(option) > rate(best)) best = option
     }
     return rate(best) > (1 + this.#options.margin) * rate(PLAIN) ? best : PLAIN
+  }
+
+  /** What the batch took of the tree, and this sequence's share of the pass. */
+  #choiceOf({ tree, verifyMs }: RoundOutcome, { plainMs }: RoundPrices): Choice {
+    const tokens = this.#acceptance.pathProbs(tree).reduce((sum, chance) => sum + chance, 0)
+    return { nodes: tree.size - 1, tokens, price: verifyMs / plainMs }
   }
 
   /** Do the children of the frontier bring more than their level costs to draft and their rows cost to verify, at `rate`? */

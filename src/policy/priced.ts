@@ -4,7 +4,7 @@
  * For experiments; in daily use a policy should know when the machine is slower than its list.
  */
 import type { Budget, BudgetPolicy, CostModel, Explanation, LevelReport, RoundContext } from './types.ts'
-import type { RoundOutcome } from '../tree/index.ts'
+import type { RoundOutcome, TokenTree } from '../tree/index.ts'
 
 /** What drafting costs, in milliseconds. */
 export interface DraftPrice {
@@ -56,6 +56,10 @@ class PricedPolicy implements BudgetPolicy {
   revise(level: LevelReport, budget: Budget): Budget {
     if (level.frontier.length > 0 || this.#levels !== undefined) this.#levels = level.depth
     return this.#policy.revise(level, budget)
+  }
+
+  chances(tree: TokenTree): Float64Array | undefined {
+    return this.#policy.chances?.(tree)
   }
 
   observe(outcome: RoundOutcome): void {

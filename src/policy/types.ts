@@ -47,6 +47,11 @@ export interface RoundContext {
   readonly context: number
   /** Sequences scored together in this pass. */
   readonly batch: number
+  /**
+   * The pass divides its rows among the trees of all its sequences (`planBatch`): a policy that has `chances` lets through what may be
+   * worth a row, and the best of it is verified. Default false.
+   */
+  readonly divided?: boolean
   readonly cost: CostModel
 }
 
@@ -79,6 +84,11 @@ export interface BudgetPolicy {
   plan(context: RoundContext): Budget
   /** After each level and once for a finished tree: deepen, narrow, stop (`depth`), prune (`nodes`). */
   revise(level: LevelReport, budget: Budget): Budget
+  /**
+   * The batch form, asked in `divided` rounds: the calibrated chance of each path of what was let through, [size] with 1 for the
+   * root, none above its parent's. Undefined: the tree is verified as it is. What gets no row is missing from the outcome's tree.
+   */
+  chances?(tree: TokenTree): Float64Array | undefined
   /** After the round: learn from what was accepted. */
   observe(outcome: RoundOutcome): void
   /** Why this round's tree is as it is, for traces and people; asked before the tree is scored. Undefined: nothing to tell. */

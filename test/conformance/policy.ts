@@ -20,6 +20,9 @@ interface Script {
   readonly room: number
   readonly context: number
   readonly batch: number
+  /** Rows are divided among sequences; this one gets the share `got` of what it let through. */
+  readonly divided: boolean
+  readonly got: number
   /** Parent, token and probability of each candidate node. */
   readonly nodes: readonly (readonly [number, number, number])[]
   readonly byLevel: boolean
@@ -34,6 +37,8 @@ const script: fc.Arbitrary<Script> = fc.record({
   room: fc.integer({ min: 0, max: 40 }),
   context: fc.integer({ min: 0, max: 4096 }),
   batch: fc.integer({ min: 1, max: 8 }),
+  divided: fc.boolean(),
+  got: fraction,
   nodes: fc.array(fc.tuple(fraction, fc.integer({ min: 0, max: 5 }), fraction), { maxLength: 40 }),
   byLevel: fc.boolean(),
   accept: fraction,
@@ -118,6 +123,19 @@ export function testPolicy(name: string, create: (memory: PolicyMemory) => Budge
       })
     })
 
+    it('has chances of what it lets through where rows are divided, if it has a batch form, and no others', () => {
+      checkRounds(create, ({ divided, offered, chances }) => {
+        if (!divided) expect(chances).toBeUndefined()
+        if (chances === undefined) return
+        expect(chances).toHaveLength(offered.size)
+        expect(chances[0]).toBe(1)
+        for (let node = 1; node < offered.size; node++) {
+          expect(chances[node]).toBeGreaterThanOrEqual(0)
+          expect(chances[node]).toBeLessThanOrEqual(chances[offered.parents[node]!]!)
+        }
+      })
+    })
+
     it('bears rounds without a draft, without a revision and without room', () => {
       const policy = create(createPolicyMemory())
       const cost = createCostModel()
@@ -149,7 +167,11 @@ export function testPolicy(name: string, create: (memory: PolicyMemory) => Budge
 
 interface Played {
   readonly room: number
+  readonly divided: boolean
   readonly plan: Budget
+  /** What the policy lets through, and what it says of it. */
+  readonly offered: TokenTree
+  readonly chances: Float64Array | undefined
   readonly why: Explanation | undefined
   readonly revisions: readonly { readonly level: LevelReport; readonly before: number[]; readonly budget: Budget }[]
 }
@@ -167,11 +189,14 @@ function checkRounds(create: (memory: PolicyMemory) => BudgetPolicy, check: (rou
 function playWorld(policy: BudgetPolicy, [prices, scripts]: [CostSample[], Script[]]): Played[] {
   const cost = createCostModel(prices)
   return scripts.map((drawn, round) => {
-    const { room, context, batch } = drawn
-    const plan = policy.plan({ round, room, context, batch, cost })
+    const { room, context, batch, divided } = drawn
+    const plan = policy.plan({ round, room, context, batch, divided, cost })
     const { tree, revisions } = plan.nodes > 0 ? draft(policy, plan, drawn) : { tree: createTree(0), revisions: [] }
     const why = policy.explain?.()
-    const scored = pruneTree(tree, revisions.at(-1)?.budget.nodes ?? plan.nodes).tree
+    const { nodes, keep } = revisions.at(-1)?.budget ?? plan
+    const offered = keep ? tree.keep(keep) : pruneTree(tree, nodes).tree
+    const chances = policy.chances?.(offered)
+    const scored = chances ? likeliest(offered, chances, drawn.got) : offered
     const outcome = {
       tree: scored,
       ...walkRandomly(scored, drawn.accept),
@@ -181,8 +206,14 @@ function playWorld(policy: BudgetPolicy, [prices, scripts]: [CostSample[], Scrip
     }
     cost.observe(scored.size, context, drawn.verifyMs)
     policy.observe(outcome)
-    return { room, plan, why, revisions }
+    return { room, divided, plan, offered, chances, why, revisions }
   })
+}
+
+/** The share `got` of the nodes, as a pass with other sequences would leave them. */
+function likeliest(tree: TokenTree, chances: Float64Array, got: number): TokenTree {
+  const order = nodesWhere(tree, (node) => node > 0).sort((a, b) => chances[b]! - chances[a]! || a - b)
+  return tree.keep(order.slice(0, Math.round(got * order.length)))
 }
 
 /** A random tree within the plan, reported level by level or once. */

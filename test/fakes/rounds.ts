@@ -2,6 +2,7 @@
 import { decodeRound } from '../../src/engine/round.ts'
 import { createSampler, type SampleOptions } from '../../src/sample/index.ts'
 import { walk } from '../../src/verify/index.ts'
+import { defined } from '../../src/util/assert.ts'
 import { ManualClock } from '../../src/util/clock.ts'
 import type { Drafter, DraftRound } from '../../src/draft/index.ts'
 import type { TargetModel } from '../../src/model/index.ts'
@@ -84,9 +85,14 @@ export async function runRounds(options: RunOptions): Promise<RunResult> {
     append: (emitted: readonly TokenId[]) => tokens.push(...emitted) && emitted.length,
   }
   while (tokens.length - prompt.length < count && sequence.length < sequence.capacity) {
-    traces.push(await decodeRound(state, target, walk, new ManualClock().now))
+    traces.push(await decodeRound(state, ownPasses(target), walk, new ManualClock().now))
   }
   return { tokens: tokens.slice(prompt.length), traces }
+}
+
+/** A pass for each tree. */
+function ownPasses(target: TargetModel): Parameters<typeof decodeRound>[1] {
+  return { score: async (item) => ({ tree: item.tree, scores: defined((await target.score([item]))[0]) }) }
 }
 
 /** Tokens emitted per round. */

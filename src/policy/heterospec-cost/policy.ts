@@ -84,6 +84,7 @@ class HeterospecCost implements BudgetPolicy {
   #plainMs = 1
   /** What the drafter would have to read first in this round. */
   #reading: Beginning = { price: 0, room: 0 }
+  #divided = false
 
   constructor(options: HeterospecCostOptions, memory: PolicyMemory) {
     this.#options = options
@@ -104,6 +105,7 @@ class HeterospecCost implements BudgetPolicy {
     const prices = roundPrices(context)
     this.#plainMs = prices.plainMs
     this.#round = undefined
+    this.#divided = context.divided === true
     const limit = Math.min(maxNodes, context.room)
     if (limit === 0 || this.#timer.due) return NO_DRAFT
     this.#reading = { price: this.#times.readingMs(context.context) / prices.plainMs, room: context.room }
@@ -129,7 +131,12 @@ class HeterospecCost implements BudgetPolicy {
       if (expand.length > 0) return { depth, width, nodes: budget.nodes, expand }
     }
     const { nodes } = round.choose(spentMs, this.#options.margin)
-    return { depth: Math.min(depth, level.depth), width, nodes, keep: round.ranked.first(nodes) }
+    const kept = this.#divided ? round.ranked.size : nodes
+    return { depth: Math.min(depth, level.depth), width, nodes: kept, keep: round.ranked.first(kept) }
+  }
+
+  chances(tree: TokenTree): Float64Array | undefined {
+    return this.#divided && tree.size > 1 ? this.#round?.chancesOf(tree) : undefined
   }
 
   observe(outcome: RoundOutcome): void {
@@ -137,6 +144,7 @@ class HeterospecCost implements BudgetPolicy {
     this.#round = undefined
     const emitted = emittedTokens(outcome)
     const tree = round?.tree
+    if (this.#divided) round?.settle(outcome.tree.size - 1, outcome.verifyMs)
     if (round !== undefined && tree !== undefined) this.#walks = [...this.#walks, { tree, bins: round.bins, node: 0 }]
     this.#walks = this.#walks
       .map(({ tree: drafted, bins, node }) => ({

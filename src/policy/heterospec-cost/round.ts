@@ -113,6 +113,25 @@ export class DraftedRound {
     return (this.choice = promising ? best : plain)
   }
 
+  /** The batch took so many nodes of what was let through, the best ones; `ms` is this sequence's share of the pass. */
+  settle(nodes: number, ms: number): void {
+    const tokens = this.#ranked.chances.subarray(0, nodes).reduce((sum, chance) => sum + chance, 1)
+    this.choice = { nodes, tokens, ms }
+  }
+
+  /** [size] chances of the paths of a tree that is a part of the round's. */
+  chancesOf(tree: TokenTree): Float64Array {
+    const chances = new Float64Array(tree.size)
+    chances[0] = 1
+    const own = new Int32Array(tree.size)
+    for (let node = 1; node < tree.size; node++) {
+      const parent = own[tree.parents[node] as NodeId] as NodeId
+      own[node] = parent < 0 ? -1 : (this.#tree?.child(parent, tree.tokens[node] as number) ?? -1)
+      chances[node] = this.#chances[own[node] as NodeId] ?? 0
+    }
+    return chances
+  }
+
   /** The nodes of the frontier to expand next, in its order; none when the level does not pay. */
   widen(level: LevelReport, spentMs: number, price: LevelPrice): NodeId[] {
     const twigs = level.frontier.map((node) => this.#twig(level, node)).sort((a, b) => b.chance - a.chance)

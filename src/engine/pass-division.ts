@@ -1,0 +1,73 @@
+/**
+ * Which nodes of whose tree get a row when requests share a pass: the most expected tokens per millisecond of all together
+ * (`planBatch`). A confident request takes rows that a guessing one does not; where rows are dear nobody drafts.
+ */
+import { planBatch, type CostModel } from '../policy/index.ts'
+import type { TokenTree } from '../tree/index.ts'
+
+/** A tree that wants rows. */
+export interface Wish {
+  readonly tree: TokenTree
+  /** Chances of its paths; undefined: all of its nodes or none. */
+  readonly chances: Float64Array | undefined
+  /** Tokens of its text in the cache. */
+  readonly context: number
+  readonly cost: CostModel
+}
+
+/** What the pass holds besides the trees. */
+export interface PassConditions {
+  /** Rows of prompts. */
+  readonly promptRows: number
+  /** Most rows of all trees. */
+  readonly maxRows: number
+  /** Milliseconds since the last pass: drafting and all else. */
+  readonly spentMs: number
+}
+
+/** As alone: a draft must promise so much more than plain decoding. */
+const MARGIN = 0.06
+
+/** The trees in the order of `wishes`, those with chances cut to what deserves a row. */
+export function divideRows(wishes: readonly Wish[], conditions: PassConditions): TokenTree[] {
+  const { cost } = wishes.find(({ chances }) => chances !== undefined) ?? {}
+  if (cost === undefined) return wishes.map(({ tree }) => tree)
+  const context = meanOf(wishes.map((wish) => wish.context))
+  // Nodes that are scored whatever happens make all others dearer.
+  const fixed = wishes.reduce((sum, { tree, chances }) => sum + (chances ? 0 : tree.size - 1), conditions.promptRows)
+  const plan = planBatch({
+    chances: wishes.map(({ chances }) => chances ?? ROOT_ALONE),
+    targetMs: (rows) => cost.targetMs(fixed + rows, context),
+    cheapRows: cost.cheapRows.map((rows) => rows - fixed),
+    maxRows: conditions.maxRows,
+    spentMs: conditions.spentMs,
+    margin: MARGIN,
+  })
+  return wishes.map(({ tree, chances }, index) => {
+    const nodes = plan.nodes[index] ?? []
+    return chances === undefined || nodes.length === tree.size - 1 ? tree : tree.keep(nodes)
+  })
+}
+
+/**
+ * Of a pass that took `ms`: what it would have taken if all `trees` (rows each) had had as many rows as the one at `index`. The price
+ * list says what part of the time plain decoding would have taken; the rest is shared by nodes.
+ */
+export function ownTime(trees: readonly number[], index: number, ms: number, price: (rows: number) => number): number {
+  const rows = trees.reduce((sum, own) => sum + own, 0)
+  const nodes = rows - trees.length
+  if (nodes === 0) return ms
+  const plain = price(trees.length)
+  const whole = price(rows)
+  const added = ((whole - plain) * trees.length * ((trees[index] ?? 1) - 1)) / nodes
+  return (ms * (plain + added)) / whole
+}
+
+/** Of all numbers, at least one. */
+export function meanOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0) / numbers.length
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+const ROOT_ALONE = Float64Array.of(1)

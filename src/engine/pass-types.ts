@@ -1,0 +1,63 @@
+/** Contracts of passes that requests share. */
+import type { GraphCounts, PromptPasses, ScoreItem } from '../model/index.ts'
+import type { CostModel } from '../policy/index.ts'
+import type { Scores, TokenTree } from '../tree/index.ts'
+
+/** What a pass was that several requests shared. */
+export interface SharedPass {
+  readonly requests: number
+  /** Rows of all requests, roots included. */
+  readonly rows: number
+  readonly ms: number
+  /**
+   * What a pass would take in which every tree had as many rows as this one's: what this tree's rows added to the time of a plain pass, as
+   * often as there are trees. The gain of drafting is right by it, however rows were divided.
+   */
+  readonly ownMs: number
+}
+
+/** A tree's scores, and of what pass. */
+export interface SharedScores {
+  /** The tree that was scored: what was asked for, or the part of it that got rows. */
+  readonly tree: TokenTree
+  readonly scores: Scores
+  /** Undefined where the request was alone in the pass. */
+  readonly shared?: SharedPass | undefined
+}
+
+/** What a round says about its tree. */
+export interface ScoreWish {
+  readonly signal?: AbortSignal | undefined
+  /** Chances of the tree's paths (`BudgetPolicy.chances`): rows go where they promise most. Without them all nodes are scored. */
+  readonly chances?: Float64Array | undefined
+}
+
+/** Where the rounds of a request get their passes. */
+export interface Passes {
+  /** Counts of the device. */
+  readonly graphs?: GraphCounts | undefined
+  /** Scores a whole tree, or the best part of it. Throws `aborted` when the signal comes before the pass began. */
+  score(item: ScoreItem, wish?: ScoreWish): Promise<SharedScores>
+}
+
+/** What a request says of itself when it joins. */
+export interface SeatOptions {
+  /** Lower ones have their prompts read first. Default 0. */
+  readonly priority?: number | undefined
+  readonly signal?: AbortSignal | undefined
+  /** What passes cost. It learns from shared ones here; of those that are a request's own it is told by the round. */
+  readonly cost: CostModel
+}
+
+/** One request's place among those that share passes, from its prompt to its end. */
+export interface Seat extends Passes, Disposable {
+  /** How the prompt is read: in smaller chunks, and one prompt after the other, while others decode. */
+  readonly prompt: PromptPasses
+  /** Requests that share the next pass with their trees, this one included. */
+  readonly batch: number
+  /** The prompt has been read. */
+  decode(): void
+  /** Somebody else has the turn: the reader of events. Passes do not wait until `back`. */
+  away(): void
+  back(): void
+}

@@ -1,0 +1,92 @@
+/** A request's place among those that share passes: what it waits for, and whether others wait for it. */
+import type { GraphCounts, PromptPasses, ScoreItem } from '../model/index.ts'
+import type { CostModel } from '../policy/index.ts'
+import { PROMPT_ROWS, PROMPT_ROWS_BESIDE } from './pass-rows.ts'
+import type { ScoreWish, Seat, SeatOptions, SharedScores } from './pass-types.ts'
+
+/** A tree or a part of a prompt that waits for its pass. */
+export interface Waiting {
+  readonly item: ScoreItem
+  readonly chances: Float64Array | undefined
+  /** Who came first has the smaller number. */
+  readonly arrived: number
+  /** The pass begins: too late to give up. */
+  readonly begin: () => void
+  readonly resolve: (result: SharedScores) => void
+  readonly reject: (reason: unknown) => void
+}
+
+/** Who takes the trees of seats to the model. */
+export interface Host {
+  readonly graphs: GraphCounts | undefined
+  /** Requests that decode and will take part in the next pass. */
+  readonly decoding: number
+  score(seat: PassSeat, item: ScoreItem, wish: ScoreWish): Promise<SharedScores>
+  leave(seat: PassSeat): void
+  /** Something changed: perhaps a pass can begin. */
+  consider(): void
+}
+
+/** The seat, as the host sees it. */
+export class PassSeat implements Seat {
+  readonly cost: CostModel
+  readonly priority: number
+  /** Who joined first has the smaller number. */
+  readonly joined: number
+  readonly prompt: PromptPasses
+  waiting: Waiting | undefined
+  inPass = false
+  decodes = false
+  isAway = false
+  /** Was away when the last pass began: likely to miss the next one too. */
+  absent = false
+  readonly #host: Host
+
+  constructor(host: Host, { cost, priority = 0, signal }: SeatOptions, joined: number) {
+    this.#host = host
+    this.cost = cost
+    this.priority = priority
+    this.joined = joined
+    this.prompt = {
+      get rows() {
+        return host.decoding > 0 ? PROMPT_ROWS_BESIDE : PROMPT_ROWS
+      },
+      score: async (item) => (await this.score(item, { signal })).scores,
+    }
+  }
+
+  /** At work on something else than a pass. */
+  get busy(): boolean {
+    return !this.isAway && !this.inPass && this.waiting === undefined
+  }
+
+  get graphs(): GraphCounts | undefined {
+    return this.#host.graphs
+  }
+
+  get batch(): number {
+    return Math.max(1, this.#host.decoding)
+  }
+
+  score(item: ScoreItem, wish: ScoreWish = {}): Promise<SharedScores> {
+    return this.#host.score(this, item, wish)
+  }
+
+  decode(): void {
+    this.decodes = true
+  }
+
+  away(): void {
+    this.isAway = true
+    this.#host.consider()
+  }
+
+  back(): void {
+    this.isAway = false
+    this.absent = false
+  }
+
+  [Symbol.dispose](): void {
+    this.#host.leave(this)
+  }
+}

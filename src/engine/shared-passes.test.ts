@@ -1,0 +1,140 @@
+import { describe, expect, it } from 'vitest'
+import { markov, TableModel } from '../../test/fakes/table-model.ts'
+import type { ScoreItem, Sequence } from '../model/index.ts'
+import { createCostModel } from '../policy/index.ts'
+import { createTree } from '../tree/index.ts'
+import type { Seat, SharedScores } from './pass-types.ts'
+import { SharedPasses } from './shared-passes.ts'
+
+/** A table model that remembers how many texts each pass held, and refuses trees with the root `bad`. */
+class Recorder extends TableModel {
+  readonly batches: number[] = []
+  readonly bad = 31
+
+  constructor() {
+    super({ vocabSize: 32, next: markov(1, 32) })
+  }
+
+  override async score(batch: readonly ScoreItem[]): ReturnType<TableModel['score']> {
+    if (batch.some(({ tree }) => tree.tokens[0] === this.bad)) throw new Error('a tree that nobody can score')
+    this.batches.push(batch.length)
+    return super.score(batch)
+  }
+}
+
+class Guest {
+  readonly seat: Seat
+  readonly sequence: Sequence
+
+  constructor(passes: SharedPasses, model: TableModel) {
+    this.seat = passes.join({ cost: createCostModel() })
+    this.sequence = model.open()
+    this.seat.decode()
+  }
+
+  async round(token = 1, signal?: AbortSignal): Promise<SharedScores> {
+    const scored = await this.seat.score({ sequence: this.sequence, tree: createTree(token) }, { signal })
+    scored.scores.logits(0)
+    this.sequence.commit([])
+    return scored
+  }
+}
+
+function open(count: number): { passes: SharedPasses; model: Recorder; guests: Guest[] } {
+  const model = new Recorder()
+  const passes = new SharedPasses(model)
+  return { passes, model, guests: Array.from({ length: count }, () => new Guest(passes, model)) }
+}
+
+describe('shared passes', () => {
+  it('hold the trees of all that decode, round after round', async () => {
+    const { model, guests } = open(3)
+    for (let round = 0; round < 4; round++) {
+      const results = await Promise.all(guests.map((guest) => guest.round()))
+      expect(results.map(({ shared }) => [shared?.requests, shared?.rows])).toEqual([
+        [3, 3],
+        [3, 3],
+        [3, 3],
+      ])
+    }
+    expect(model.batches).toEqual([3, 3, 3, 3])
+  })
+
+  it('are a request’s own while it is alone', async () => {
+    const { model, guests } = open(1)
+    expect((await guests[0]!.round()).shared).toBeUndefined()
+    expect(guests[0]!.seat.batch).toBe(1)
+    expect(model.batches).toEqual([1])
+  })
+
+  it('do not wait for a reader who stays away, nor count on it', async () => {
+    const { guests } = open(3)
+    const [one, two, away] = guests as [Guest, Guest, Guest]
+    away.seat.away()
+    await Promise.all([one.round(), two.round()])
+    expect(one.seat.batch).toBe(2)
+    away.seat.back()
+    expect(one.seat.batch).toBe(3)
+    const results = await Promise.all(guests.map((guest) => guest.round()))
+    expect(results[0]!.shared?.requests).toBe(3)
+  })
+
+  it('wait for a reader who comes back at once', async () => {
+    const { guests } = open(2)
+    const [one, two] = guests as [Guest, Guest]
+    two.seat.away()
+    const first = one.round()
+    two.seat.back()
+    const second = two.round()
+    expect((await first).shared?.requests).toBe(2)
+    await second
+  })
+
+  it('do not wait long for somebody who drafts for long', async () => {
+    const { guests } = open(3)
+    const [one, two] = guests as [Guest, Guest]
+    const results = await Promise.all([one.round(), two.round()])
+    expect(results[0].shared?.requests).toBe(2)
+  })
+
+  it('go on without somebody who leaves while the others wait', async () => {
+    const { guests } = open(3)
+    const [one, two, three] = guests as [Guest, Guest, Guest]
+    const rounds = [one.round(), two.round()]
+    three.seat[Symbol.dispose]()
+    for (const { shared } of await Promise.all(rounds)) expect(shared?.requests).toBe(2)
+  })
+
+  it('let go of a tree whose request was aborted before its pass', async () => {
+    const { guests, model } = open(3)
+    const [one, two, three] = guests as [Guest, Guest, Guest]
+    const controller = new AbortController()
+    const aborted = one.round(1, controller.signal)
+    controller.abort()
+    await expect(aborted).rejects.toMatchObject({ code: 'aborted' })
+    one.seat[Symbol.dispose]()
+    await Promise.all([two.round(), three.round()])
+    expect(model.batches).toEqual([2])
+  })
+
+  it('tell a request of its own failure only', async () => {
+    const { guests, model } = open(3)
+    const [one, two, three] = guests as [Guest, Guest, Guest]
+    const results = await Promise.allSettled([one.round(), two.round(model.bad), three.round()])
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    two.seat[Symbol.dispose]()
+    await Promise.all([one.round(), three.round()])
+    expect(model.batches.at(-1)).toBe(2)
+  })
+
+  it('teach the price list once what they cost', async () => {
+    const model = new Recorder()
+    const passes = new SharedPasses(model)
+    const seen: number[] = []
+    const cost = { ...createCostModel(), observe: (rows: number) => seen.push(rows), targetMs: () => 1, cheapRows: [1] }
+    const seats = [0, 1].map(() => passes.join({ cost }))
+    for (const seat of seats) seat.decode()
+    await Promise.all(seats.map((seat) => seat.score({ sequence: model.open(), tree: createTree(1) })))
+    expect(seen).toEqual([2])
+  })
+})

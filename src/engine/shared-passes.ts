@@ -1,0 +1,188 @@
+/**
+ * Requests meet at the pass. Each runs its own rounds; where it needs the model it waits here until the others have drafted too, and
+ * one pass reads the trees of all, with a part of the prompts that are still to be read. Requests join and leave between passes, and
+ * nobody's tokens depend on who sits beside: rows are independent of each other bit for bit (`model/invariance.ts`).
+ *
+ * Who waits for whom: a pass begins when everybody has come, except readers of events who have not come back. Somebody who takes
+ * long over a draft is waited for about as long as a pass takes, so that waiting never costs more than twice what it could save.
+ */
+import { realClock, type Clock } from '../util/clock.ts'
+import { UsageError } from '../util/errors.ts'
+import type { GraphCounts, ScoreItem, TargetModel } from '../model/index.ts'
+import type { Scores } from '../tree/index.ts'
+import { divideRows, meanOf, ownTime } from './pass-division.ts'
+import { choosePrompts, chooseTrees, MOST_TREE_ROWS } from './pass-rows.ts'
+import type { ScoreWish, Seat, SeatOptions, SharedScores } from './pass-types.ts'
+import { PassSeat, type Host, type Waiting } from './seat.ts'
+
+/** Milliseconds that a pass is thought to take before one was seen. */
+const FIRST_GUESS_MS = 20
+
+/** Who takes part in a pass, and with what. */
+type Guest = Waiting & { readonly seat: PassSeat }
+
+/** Everybody who wants passes of one model. */
+export class SharedPasses implements Host {
+  readonly #model: Pick<TargetModel, 'score' | 'graphs'>
+  readonly #clock: Clock
+  readonly #seats = new Set<PassSeat>()
+  #running = false
+  #joined = 0
+  #arrived = 0
+  /** Waits for those who draft, or for the reader of events. */
+  #timer: NodeJS.Timeout | undefined
+  #turn: NodeJS.Immediate | undefined
+  #usualMs = FIRST_GUESS_MS
+  #lastEnd: number | undefined
+
+  constructor(model: Pick<TargetModel, 'score' | 'graphs'>, clock: Clock = realClock) {
+    this.#model = model
+    this.#clock = clock
+  }
+
+  get graphs(): GraphCounts | undefined {
+    return this.#model.graphs
+  }
+
+  get decoding(): number {
+    let count = 0
+    for (const seat of this.#seats) if (seat.decodes && !seat.absent) count++
+    return count
+  }
+
+  /** From now on passes wait for this request until it is disposed of. */
+  join(options: SeatOptions): Seat {
+    const seat = new PassSeat(this, options, this.#joined++)
+    this.#seats.add(seat)
+    return seat
+  }
+
+  leave(seat: PassSeat): void {
+    this.#seats.delete(seat)
+    this.consider()
+  }
+
+  /** Alone at once, else in the next pass. */
+  async score(seat: PassSeat, item: ScoreItem, { signal, chances }: ScoreWish): Promise<SharedScores> {
+    if (this.#seats.size === 1 && !this.#running && chances === undefined) return this.#alone(item)
+    return new Promise((resolve, reject) => {
+      const giveUp = (): void => {
+        seat.waiting = undefined
+        const message = 'the request was stopped while it waited for a pass'
+        reject(new UsageError('aborted', message, { cause: signal?.reason }))
+        this.consider()
+      }
+      signal?.addEventListener('abort', giveUp, { once: true })
+      const begin = (): void => signal?.removeEventListener('abort', giveUp)
+      seat.waiting = { item, chances, arrived: this.#arrived++, begin, resolve, reject }
+      this.consider()
+    })
+  }
+
+  consider(): void {
+    const seats = [...this.#seats]
+    if (this.#running || this.#turn !== undefined || !seats.some(({ waiting }) => waiting)) return
+    if (seats.some((seat) => seat.busy)) {
+      this.#timer ??= setTimeout(() => this.#begin(), this.#usualMs)
+    } else if (seats.some((seat) => seat.isAway)) {
+      // A reader that reads on comes back within this turn of the event loop.
+      this.#turn = setImmediate(() => {
+        this.#turn = undefined
+        if ([...this.#seats].some((seat) => seat.busy)) this.consider()
+        else this.#begin()
+      })
+    } else this.#begin()
+  }
+
+  /** A pass with those who have come. */
+  #begin(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (this.#running) return
+    for (const seat of this.#seats) seat.absent = seat.isAway
+    const guests = [...this.#seats].flatMap((seat): Guest[] => (seat.waiting ? [{ ...seat.waiting, seat }] : []))
+    const prompts = choosePrompts(guests.filter(({ seat }) => !seat.decodes))
+    const trees = chooseTrees(
+      this.#divide(
+        guests.filter(({ seat }) => seat.decodes),
+        prompts,
+      ),
+    )
+    if (trees.length + prompts.length > 0) void this.#together([...trees, ...prompts])
+  }
+
+  /** The guests with what of their trees deserves rows. */
+  #divide(guests: readonly Guest[], prompts: readonly Guest[]): Guest[] {
+    const wishes = guests.map(({ item: { tree, sequence }, chances, seat: { cost } }) => {
+      return { tree, chances, context: sequence.length, cost }
+    })
+    const trees = divideRows(wishes, {
+      promptRows: prompts.reduce((sum, { item }) => sum + item.tree.size, 0),
+      maxRows: MOST_TREE_ROWS,
+      spentMs: this.#clock() - (this.#lastEnd ?? this.#clock()),
+    })
+    return guests.map((guest, index) => ({ ...guest, item: { ...guest.item, tree: trees[index] ?? guest.item.tree } }))
+  }
+
+  async #together(guests: readonly Guest[]): Promise<void> {
+    this.#running = true
+    for (const { seat, begin } of guests) {
+      begin()
+      seat.waiting = undefined
+      seat.inPass = true
+    }
+    const started = this.#clock()
+    try {
+      const scores = await this.#model.score(guests.map(({ item }) => item))
+      this.#lastEnd = this.#clock()
+      this.#finish(guests, scores, this.#lastEnd - started)
+    } catch (error) {
+      await this.#oneByOne(guests, error)
+    } finally {
+      for (const { seat } of guests) seat.inPass = false
+      this.#running = false
+      this.consider()
+    }
+  }
+
+  #finish(guests: readonly Guest[], scores: readonly Scores[], ms: number): void {
+    this.#usualMs += 0.2 * (ms - this.#usualMs)
+    const requests = guests.length
+    const rows = guests.reduce((sum, { item }) => sum + item.tree.size, 0)
+    const trees = guests.filter(({ seat }) => seat.decodes).map(({ item }) => item.tree.size)
+    const context = meanOf(guests.map(({ item }) => item.sequence.length))
+    // Rows of prompts need no logits and are cheaper: such passes teach nothing about trees.
+    if (requests > 1 && trees.length === requests) {
+      for (const cost of new Set(guests.map(({ seat }) => seat.cost))) cost.observe(rows, context, ms)
+    }
+    guests.forEach(({ resolve, item: { tree }, seat: { cost } }, index) => {
+      const own = scores[index]
+      if (own === undefined) throw new Error(`internal: no scores for a tree of ${tree.size} nodes`)
+      // Trees come before prompts.
+      const ownMs = index < trees.length ? ownTime(trees, index, ms, (count) => cost.targetMs(count, context)) : ms
+      resolve({ tree, scores: own, shared: requests > 1 ? { requests, rows, ms, ownMs } : undefined })
+    })
+  }
+
+  /** What one request did wrong shall not end the others: each is told of its own failure only. */
+  async #oneByOne(guests: readonly Guest[], error: unknown): Promise<void> {
+    if (guests.length === 1) guests[0]?.reject(error)
+    else for (const { item, resolve, reject } of guests) await this.#own(item).then(resolve, reject)
+  }
+
+  async #alone(item: ScoreItem): Promise<SharedScores> {
+    this.#running = true
+    try {
+      return await this.#own(item)
+    } finally {
+      this.#running = false
+      this.consider()
+    }
+  }
+
+  async #own(item: ScoreItem): Promise<SharedScores> {
+    const [scores] = await this.#model.score([item])
+    if (scores) return { tree: item.tree, scores }
+    throw new Error('internal: the target scored nothing')
+  }
+}

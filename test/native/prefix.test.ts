@@ -1,0 +1,107 @@
+/** Beginnings that texts share: copied rows are the computed ones bit for bit, memory has its limit, and whoever wants none gets none. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { openEngine, type Engine, type EngineOptions } from '../../src/engine/index.ts'
+import { liveHandles } from '../../src/ffi/index.ts'
+import { loadModel } from '../../src/model/index.ts'
+import { defined } from '../../src/util/assert.ts'
+import { bitsOf, someTokens, tinyFile } from '../tiny.ts'
+
+let cacheDir: string
+beforeAll(async () => {
+  cacheDir = await mkdtemp(join(tmpdir(), 'heterospec-prefix-'))
+})
+afterAll(async () => {
+  await rm(cacheDir, { recursive: true })
+  expect(liveHandles()).toEqual({})
+})
+
+describe('copied rows', () => {
+  for (const moveOnDevice of [false, true]) {
+    for (const kvType of ['f16', 'q8_0'] as const) {
+      it(`are the computed ones, ${kvType}${moveOnDevice ? ', copied by the device' : ''}`, async () => {
+        const path = await tinyFile({ weightType: 'q8_0' })
+        await using model = await loadModel(path, {
+          ...{ context: 256, sequences: 2, prefixBytes: 1 << 20, kvType, moveOnDevice },
+        })
+        const prefixes = defined(model.prefixes)
+        const shared = someTokens(50)
+        const texts = [[...shared, ...someTokens(30, 2)], [...shared, ...someTokens(40, 3)]] as const
+        using one = model.open()
+        using two = model.open()
+        await one.prefill(texts[0])
+        prefixes.save(one, texts[0])
+        // Its own rows go; the copies stay.
+        one.truncate(0)
+        await one.prefill(someTokens(90, 9))
+        expect(prefixes.load(two, texts[1], texts[1].length - 1)).toBe(50)
+        const scores = await two.prefill(texts[1].slice(50))
+        const bits = bitsOf(scores.logits(0))
+        two.truncate(0)
+        expect(bitsOf((await two.prefill(texts[1])).logits(0))).toEqual(bits)
+      })
+    }
+  }
+})
+
+const open = (options: EngineOptions): Promise<Engine> =>
+  openEngine(inject('tinyModelPath'), { threads: 1, cacheDir, speculative: 'off', prefixCacheBytes: 1 << 20, ...options })
+const ask = (engine: Engine, prompt: number[], more: object = {}) =>
+  engine.complete({ prompt: Int32Array.from(prompt), maxTokens: 5, ignoreEos: true, ...more })
+
+describe('requests', () => {
+  const [first, second] = [someTokens(100, 1), someTokens(100, 2)]
+
+  it('find what earlier ones have read, whoever used the sequence in between', async () => {
+    await using engine = await open({})
+    const fresh = await ask(engine, first)
+    await ask(engine, second)
+    const again = await ask(engine, [...first, ...fresh.tokens, 7])
+    expect(fresh.timings.cache_n).toBe(0)
+    // Prompt and answer, all but what fills no block.
+    expect(again.timings.cache_n).toBe(96)
+    await using other = await open({ prefixCacheBytes: 0 })
+    expect(again.tokens).toEqual((await ask(other, [...first, ...fresh.tokens, 7])).tokens)
+  })
+
+  it('with the same beginning read it once, though they come at once', async () => {
+    await using engine = await open({ sequences: 4 })
+    const controller = new AbortController()
+    const leaving = ask(engine, [...first, 8], { signal: controller.signal })
+    const all = [first, [...first, 7], [...first.slice(0, 60), 7]].map((prompt) => ask(engine, prompt))
+    controller.abort()
+    const results = await Promise.all(all)
+    expect((await leaving).finishReason).toBe('aborted')
+    expect(results.map(({ timings }) => timings.cache_n).sort((a, b) => a - b)).toEqual([0, 60, 96])
+    const later = await ask(engine, [...first.slice(0, 80), ...second])
+    expect(later.timings.cache_n).toBe(80)
+  })
+
+  it('that want the whole prompt read get it, and leave nothing', async () => {
+    await using engine = await open({})
+    await ask(engine, first, { cachePrompt: false })
+    await ask(engine, second)
+    expect((await ask(engine, first)).timings.cache_n).toBe(0)
+    await ask(engine, second)
+    expect((await ask(engine, first, { cachePrompt: false })).timings.cache_n).toBe(0)
+  })
+
+  it('get as much as the memory holds', async () => {
+    await using engine = await open({ prefixCacheBytes: engineBytes(48) })
+    await ask(engine, first)
+    await ask(engine, second)
+    expect((await ask(engine, first)).timings.cache_n).toBe(0)
+    expect((await ask(engine, second)).timings.cache_n).toBe(0)
+    await ask(engine, first.slice(0, 40))
+    await ask(engine, [9])
+    expect((await ask(engine, first)).timings.cache_n).toBe(32)
+    await expect(open({ prefixCacheBytes: -1 })).rejects.toMatchObject({ code: 'bad-option' })
+  })
+})
+
+/** Bytes of so many rows of the tiny model: two layers, keys and values of two heads of 32 as F16. */
+function engineBytes(tokens: number): number {
+  return tokens * 2 * 2 * 64 * 2
+}
