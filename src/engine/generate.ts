@@ -1,7 +1,8 @@
 /** One request from prompt to last event: read the prompt, draw the first token, run rounds until something ends them. */
 import { realClock } from '../util/clock.ts'
-import { HeterospecError, UsageError } from '../util/errors.ts'
-import { createSampler, resolveSampleOptions, type ResolvedSampleOptions, type SampleOptions } from '../sample/index.ts'
+import { HeterospecError } from '../util/errors.ts'
+import { omit } from '../util/omit.ts'
+import { createSampler, RecordingSampler } from '../sample/index.ts'
 import type { Drafter, PromptListener } from '../draft/index.ts'
 import type { PrefillOptions } from '../model/index.ts'
 import type { CostModel } from '../policy/index.ts'
@@ -11,6 +12,7 @@ import { plainSession, resolveSpeculation, type Drafting } from './drafting.ts'
 import type { EngineParts } from './engine.ts'
 import { AnswerText } from './answer.ts'
 import { encodePrompt } from './prompt.ts'
+import { resolveRequest } from './request.ts'
 import { decodeRound } from './round.ts'
 import { Session } from './session.ts'
 import { sharedPrefix, type Slot } from './slots.ts'
@@ -31,8 +33,7 @@ export async function* generate(
 ): AsyncGenerator<GenerateEvent, void, undefined> {
   const started = realClock()
   const speculation = request.speculative === undefined ? parts.speculation : resolveSpeculation(request.speculative)
-  const sampling = withSeed(resolveSampleOptions(samplingOf(request)))
-  const maxTokens = checkMaxTokens(request.maxTokens)
+  const { sampling, maxTokens, logProbs } = resolveRequest(request)
   const { tokenizer, template, model } = parts
   const prompt = encodePrompt({ tokenizer, template, spec: model.spec, context: model.context }, request.prompt)
   const drafting = conditions.drafting ?? (await parts.drafting.prepare(speculation))
@@ -50,7 +51,9 @@ export async function* generate(
       yield run.done(sampling.seed)
       return
     }
-    const sampler = createSampler(sampling)
+    const plainSampler = createSampler(sampling)
+    const record = logProbs === undefined ? undefined : new RecordingSampler(plainSampler, logProbs, prompt.length)
+    const sampler = record ?? plainSampler
     const first = sampler.draw(scores.logits(0), prompt, prompt.length)
     using draft = drafting.drafter?.open([...prompt, first], heard) ?? plainSession
     const session = new Session({
@@ -64,7 +67,7 @@ export async function* generate(
       isEnd: (token) => request.ignoreEos !== true && parts.tokenizer.isEnd(token),
       signal: request.signal,
     })
-    yield* run.rounds(session, first)
+    yield* run.rounds(session, first, record)
     yield run.done(sampling.seed, session)
   } finally {
     slot.sequence.tap([])
@@ -77,8 +80,7 @@ export async function* generate(
 export async function collect(events: AsyncIterable<GenerateEvent>): Promise<GenerateResult> {
   for await (const event of events) {
     if (event.type === 'done') {
-      const { text, tokens, finishReason, seed, timings, speculation } = event
-      return { text, tokens, finishReason, seed, timings, speculation }
+      return omit(event, 'type')
     }
   }
   throw new Error('internal: a request ended without a result')
@@ -96,6 +98,7 @@ class Run {
   readonly #answer: AnswerText
   readonly #totals = new RoundTotals()
   #session: Session | undefined
+  #record: RecordingSampler | undefined
   #reused = 0
   #promptMs = 0
   #firstTokenMs = 0
@@ -138,8 +141,13 @@ class Run {
     return scores
   }
 
-  async *rounds(session: Session, first: TokenId): AsyncGenerator<GenerateEvent, void, undefined> {
+  async *rounds(
+    session: Session,
+    first: TokenId,
+    record: RecordingSampler | undefined,
+  ): AsyncGenerator<GenerateEvent, void, undefined> {
     this.#session = session
+    this.#record = record
     const began = realClock()
     session.appendFirst(first)
     this.#firstTokenMs = realClock() - this.#started
@@ -151,7 +159,9 @@ class Run {
       if (this.#answer.stopped) session.endAt(sent + used)
       if (text.length > 0 || session.emitted.length > sent) {
         const handedOver = realClock()
-        yield { type: 'text', text, tokens: session.emitted.slice(sent), origins: session.origins.slice(sent) }
+        const tokens = session.emitted.slice(sent)
+        const logProbs = record?.slice(sent, session.emitted.length)
+        yield { type: 'text', text, tokens, origins: session.origins.slice(sent), ...(logProbs && { logProbs }) }
         awayMs += realClock() - handedOver
       }
       sent = session.emitted.length
@@ -169,7 +179,7 @@ class Run {
       awayMs += realClock() - handedOver
     }
     const rest = this.#answer.end()
-    if (rest.length > 0) yield { type: 'text', text: rest, tokens: [], origins: [] }
+    if (rest.length > 0) yield { type: 'text', text: rest, tokens: [], origins: [], ...(record && { logProbs: [] }) }
   }
 
   done(seed: number | undefined, session?: Session): GenerateEvent {
@@ -181,6 +191,7 @@ class Run {
       tokens: session ? [...session.emitted] : [],
       finishReason,
       seed,
+      ...(this.#record && { logProbs: this.#record.slice(0, session?.emitted.length ?? 0) }),
       timings: this.#timings(session?.emitted.length ?? 0),
       speculation: this.#totals.summary({
         drafter: this.#drafting.drafterName,
@@ -250,29 +261,4 @@ async function orAborted<Result>(work: Promise<Result>): Promise<Result | undefi
     if (error instanceof HeterospecError && error.code === 'aborted') return undefined
     throw error
   }
-}
-
-/** The fields of a request that are not about sampling. */
-const OWN_FIELDS: ReadonlySet<string> = new Set<Exclude<keyof GenerateRequest, keyof SampleOptions>>([
-  ...(['prompt', 'maxTokens', 'stop', 'ignoreEos', 'speculative', 'cachePrompt', 'signal', 'onPrefill'] as const),
-])
-
-/** The rest of a request; a name that nobody knows is refused by the sampling schema. */
-function samplingOf(request: GenerateRequest): SampleOptions {
-  return Object.fromEntries(Object.entries(request).filter(([name]) => !OWN_FIELDS.has(name)))
-}
-
-/** Without a seed every sampled request is different, and says how to repeat it. */
-function withSeed(options: ResolvedSampleOptions): ResolvedSampleOptions {
-  if (options.temperature === 0 || options.seed !== undefined) return options
-  return { ...options, seed: Math.floor(Math.random() * 2 ** 32) }
-}
-
-function checkMaxTokens(maxTokens: number | undefined): number {
-  if (maxTokens === undefined) return Infinity
-  if (Number.isInteger(maxTokens) && maxTokens >= 0) return maxTokens
-  throw new UsageError(
-    'bad-option',
-    `expected a whole number of tokens from 0, got ${maxTokens}; leave it out for no limit`,
-  )
 }

@@ -1,7 +1,7 @@
 /** Contracts of the engine: requests in, events out. */
 import type { GraphCounts, ModelSpec } from '../model/index.ts'
 import type { ChatMessage, ChatTemplate, EarlyStart, Tokenizer } from '../text/index.ts'
-import type { SampleOptions } from '../sample/index.ts'
+import type { SampleOptions, TokenLogProbs } from '../sample/index.ts'
 import type { NodeId, TokenId } from '../tree/index.ts'
 import type { Drafter } from '../draft/index.ts'
 import type { Budget, Calibration, DraftPrice, Explanation } from '../policy/index.ts'
@@ -18,6 +18,11 @@ export interface GenerateRequest extends SampleOptions {
   readonly stop?: readonly string[] | undefined
   /** Go on after end-of-answer tokens. Default false. */
   readonly ignoreEos?: boolean | undefined
+  /**
+   * Tell how likely the model found each token of the answer, and this many of the likeliest tokens at its place (0 to 20).
+   * Before bias, penalties, format and temperature. Left out: not at all.
+   */
+  readonly logProbs?: number | undefined
   /** Override of the engine's setting for this request. */
   readonly speculative?: SpeculativeOptions | undefined
   /** Start from cache rows of an earlier request with the same beginning. Default true; false reads the whole prompt. */
@@ -100,6 +105,8 @@ export interface GenerateResult {
   readonly finishReason: FinishReason
   /** The seed that was used: with it the same request gives the same text again. Undefined for greedy requests. */
   readonly seed: number | undefined
+  /** One per token, where the request asked for them. */
+  readonly logProbs?: readonly TokenLogProbs[]
   readonly timings: Timings
   readonly speculation: SpeculationSummary
 }
@@ -111,6 +118,8 @@ export type GenerateEvent =
       readonly tokens: readonly TokenId[]
       /** One per token. */
       readonly origins: readonly TokenOrigin[]
+      /** One per token, where the request asked for them. */
+      readonly logProbs?: readonly TokenLogProbs[]
     }
   | { readonly type: 'round'; readonly trace: RoundTrace }
   | ({ readonly type: 'done' } & GenerateResult)

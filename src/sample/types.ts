@@ -22,3 +22,11 @@ export interface Sampler {
   /** The random number of this request's seed for `purpose` at absolute `position`; `draw` uses the one for `draw`. */
   readonly uniform: UniformSource
 }
+
+/** How likely the model found a token that was drawn: natural logarithms, before anything else changed the logits. */
+export interface TokenLogProbs {
+  readonly token: TokenId
+  readonly logProb: number
+  /** The likeliest tokens at this place, best first: as many as were asked for. */
+  readonly top: readonly { readonly token: TokenId; readonly logProb: number }[]
+}

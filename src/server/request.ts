@@ -30,7 +30,7 @@ export function chatWork(body: ChatRequest, context: ServerContext): Work {
   }
   const prompt = encodePrompt(context.engine, chatMessages(body.messages))
   const maxTokens = body.max_completion_tokens ?? body.max_tokens ?? context.options.maxTokens
-  return work(body, [prompt], maxTokens, context)
+  return work(body, [prompt], { maxTokens, logProbs: chatLogProbs(body) }, context)
 }
 
 /** Work of plain texts. Throws 400 and 404. */
@@ -39,7 +39,8 @@ export function textWork(body: TextRequest, context: ServerContext): Work {
   const prompts = promptsOf(body.prompt).map((prompt) =>
     encodePrompt(context.engine, typeof prompt === 'string' ? prompt : idsOf(prompt, context)),
   )
-  return work(body, prompts, body.max_tokens ?? context.options.maxTokens ?? TEXT_TOKENS, context)
+  const maxTokens = body.max_tokens ?? context.options.maxTokens ?? TEXT_TOKENS
+  return work(body, prompts, { maxTokens, logProbs: body.logprobs ?? undefined }, context)
 }
 
 /** Messages as the template takes them. */
@@ -73,16 +74,23 @@ function promptsOf(prompt: TextRequest['prompt']): readonly (string | readonly n
   return prompt as string[] | number[][]
 }
 
+function chatLogProbs({ logprobs, top_logprobs }: ChatRequest): number | undefined {
+  if (logprobs === true) return top_logprobs ?? 0
+  if (top_logprobs == null || top_logprobs === 0) return undefined
+  const message = `expected logprobs to be true where top_logprobs is ${top_logprobs}, got ${logprobs ?? 'nothing'}; add "logprobs": true`
+  throw new ApiError(400, message, { param: 'top_logprobs', code: 'invalid_value' })
+}
+
 function work(
   body: CommonFields,
   prompts: readonly (readonly number[])[],
-  maxTokens: number | undefined,
+  own: Pick<GenerateRequest, 'maxTokens' | 'logProbs'>,
   context: ServerContext,
 ): Work {
   const sampling = samplingOf(body, context)
   const common: Omit<GenerateRequest, 'prompt'> = {
     ...sampling,
-    maxTokens,
+    ...own,
     stop: typeof body.stop === 'string' ? [body.stop] : (body.stop ?? []),
     ignoreEos: body.ignore_eos ?? false,
     cachePrompt: body.cache_prompt ?? true,

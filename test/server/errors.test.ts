@@ -20,8 +20,7 @@ describe('a field', () => {
   it.each([
     ['tools', [{ type: 'function' }], 'tools'],
     ['response_format', { type: 'json_object' }, 'response_format.type'],
-    ['logprobs', true, 'logprobs'],
-    ['top_logprobs', 3, 'top_logprobs'],
+    ['n_probs', 3, 'n_probs'],
     ['best_of', 2, 'best_of'],
     ['grammar', 'root ::= "a"', 'grammar'],
     ['repetition_penalty', 1.1, 'repetition_penalty'],
@@ -52,6 +51,8 @@ describe('a field', () => {
     ['max_tokens', 1.5, 'invalid_value'],
     ['stop', [1], 'invalid_value'],
     ['seed', 0.5, 'invalid_value'],
+    ['top_logprobs', 3, 'invalid_value'],
+    ['top_logprobs', 21, 'invalid_value'],
     ['logit_bias', { 100000: 1 }, 'invalid_value'],
     ['nonsense', 1, 'unknown_parameter'],
     ['messages', [], 'invalid_value'],

@@ -31,8 +31,8 @@ const noSuchSampler = 'this server has no such sampler'
 /** Unsupported fields of both kinds of completion. */
 export const refusedAnywhere = {
   best_of: only([1], 'this server does not choose among answers'),
-  prompt_logprobs: absent('this server does not give log-probabilities yet'),
-  n_probs: only([0], 'this server does not give log-probabilities yet'),
+  prompt_logprobs: absent('log-probabilities are given of answers only'),
+  n_probs: only([0], 'use logprobs and top_logprobs'),
   min_tokens: only([0], 'this server has no lower limit; ignore_eos goes on after the end'),
   stop_token_ids: empty('this server stops at texts only; use stop'),
   include_stop_str_in_output: only([false], 'stop texts are not part of answers'),
@@ -67,7 +67,7 @@ export const refusedAnywhere = {
   timings_per_token: only([false], 'timings come at the end of the answer'),
   return_progress: only([false], 'this server does not report progress'),
   return_tokens: only([false], 'this server does not give token ids'),
-  post_sampling_probs: only([false], 'this server does not give log-probabilities yet'),
+  post_sampling_probs: only([false], 'log-probabilities are those before sampling'),
   lora: absent('this server has no adapters'),
   draft_model: absent('drafters are chosen when the server starts; use speculative'),
   'speculative.n_max': absent('use speculative: {"budget": {"policy": "fixed", "nodes": N}}'),
@@ -78,8 +78,6 @@ export const refusedAnywhere = {
 
 /** Unsupported fields of chats. */
 export const refusedInChats = {
-  logprobs: only([false], 'this server does not give log-probabilities yet'),
-  top_logprobs: only([0], 'this server does not give log-probabilities yet'),
   tools: empty(noTools),
   tool_choice: only(['none', 'auto'], noTools),
   parallel_tool_calls: only([true, false], noTools),
@@ -109,7 +107,6 @@ export const refusedInChats = {
 
 /** Unsupported fields of completions of a plain text. */
 export const refusedInTexts = {
-  logprobs: only([0], 'this server does not give log-probabilities yet'),
   echo: only([false], 'the prompt is not repeated'),
   suffix: only([''], 'this server does not fill gaps'),
 }
