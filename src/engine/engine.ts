@@ -3,11 +3,11 @@
  * It wires the parts together; what happens in a round stands in `round.ts`.
  */
 import { availableParallelism } from 'node:os'
-import { setImmediate } from 'node:timers/promises'
 import { DisposeStack } from '../util/dispose.ts'
 import { readEnvironment } from '../util/env.ts'
 import { DisposedError, UsageError } from '../util/errors.ts'
 import { autoHeadsFolder, loadGguf, type GgufModel } from '../gguf/index.ts'
+import { FormatCompiler, type ResponseFormat } from '../grammar/index.ts'
 import { loadModel, openBackend, type Backend, type GraphModel } from '../model/index.ts'
 import { createTemplate, loadTokenizer, type ChatTemplate, type Tokenizer } from '../text/index.ts'
 import { AutoHead } from './auto.ts'
@@ -19,6 +19,7 @@ import { collect, generate, type Conditions } from './generate.ts'
 import type { ResolvedSpeculation } from './options.ts'
 import { openLab } from './lab.ts'
 import { Prices } from './prices.ts'
+import { Reading } from './reading.ts'
 import { SlotTable } from './slots.ts'
 import type {
   ChatOptions,
@@ -44,6 +45,7 @@ export interface EngineParts {
   /** Another one, with drafters of its own. */
   readonly openDrafting: () => DraftingTable
   readonly prices: Prices
+  readonly formats: FormatCompiler
   readonly calibrations: Calibrations
   readonly head: AutoHead
   /** For requests that do not say. */
@@ -97,6 +99,7 @@ export async function openEngine(path: string, options: EngineOptions = {}): Pro
     drafting: stack.use(openDrafting()),
     openDrafting,
     prices: new Prices({ model, slots, cacheDir, identity }),
+    formats: stack.use(new FormatCompiler(tokenizer, model.spec.vocabSize)),
     calibrations,
     head,
     speculation,
@@ -183,6 +186,10 @@ class LoadedEngine implements Engine {
     return openChat(this, options)
   }
 
+  async prepareFormat(format: ResponseFormat): Promise<void> {
+    if (format.type !== 'text') await this.#parts.formats.prepare(format)
+  }
+
   async costTable(): Promise<readonly CostRow[]> {
     const cost = await this.#parts.prices.measured()
     return cost.costTable()
@@ -223,43 +230,6 @@ class LoadedEngine implements Engine {
 }
 
 // ---------------------------------------------------------------------------------------------------------------
-
-/** Events of one request, and whether somebody waits for the next one. */
-class Reading implements AsyncIterableIterator<GenerateEvent, void, undefined> {
-  readonly #events: AsyncGenerator<GenerateEvent, void, undefined>
-  #waiting = 0
-  /** Begun, and not at its end yet. */
-  live = false
-
-  constructor(events: AsyncGenerator<GenerateEvent, void, undefined>) {
-    this.#events = events
-  }
-
-  async next(): Promise<IteratorResult<GenerateEvent, void>> {
-    this.#waiting++
-    try {
-      return await this.#events.next()
-    } finally {
-      this.#waiting--
-    }
-  }
-
-  return(): Promise<IteratorResult<GenerateEvent, void>> {
-    return this.#events.return()
-  }
-
-  /** Lets a reader that reads on come to the end; where nobody asks for the next event, ends the request. */
-  async end(): Promise<void> {
-    while (this.live) {
-      await setImmediate() // a reader that has just got an event asks for the next one first
-      if (this.#waiting === 0) await this.#events.return()
-    }
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this
-  }
-}
 
 /** Virtual processors that share a core hardly help and make times jump, but the system does not tell us which do. */
 function defaultThreads(): number {

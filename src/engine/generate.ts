@@ -2,17 +2,18 @@
 import { realClock } from '../util/clock.ts'
 import { HeterospecError } from '../util/errors.ts'
 import { omit } from '../util/omit.ts'
-import { createSampler, RecordingSampler } from '../sample/index.ts'
+import type { RecordingSampler } from '../sample/index.ts'
 import type { Drafter, PromptListener } from '../draft/index.ts'
 import type { PrefillOptions } from '../model/index.ts'
 import type { CostModel } from '../policy/index.ts'
 import type { Scores, TokenId } from '../tree/index.ts'
 import { walk } from '../verify/index.ts'
-import { plainSession, resolveSpeculation, type Drafting } from './drafting.ts'
+import { openConstraint, openDraft, openSampler } from './choosing.ts'
+import { resolveSpeculation, type Drafting } from './drafting.ts'
 import type { EngineParts } from './engine.ts'
 import { AnswerText } from './answer.ts'
 import { encodePrompt } from './prompt.ts'
-import { resolveRequest } from './request.ts'
+import { readRequest } from './request.ts'
 import { decodeRound } from './round.ts'
 import { Session } from './session.ts'
 import { sharedPrefix, type Slot } from './slots.ts'
@@ -33,9 +34,10 @@ export async function* generate(
 ): AsyncGenerator<GenerateEvent, void, undefined> {
   const started = realClock()
   const speculation = request.speculative === undefined ? parts.speculation : resolveSpeculation(request.speculative)
-  const { sampling, maxTokens, logProbs } = resolveRequest(request)
+  const { sampling, maxTokens, logProbs } = readRequest(request)
   const { tokenizer, template, model } = parts
   const prompt = encodePrompt({ tokenizer, template, spec: model.spec, context: model.context }, request.prompt)
+  using constraint = await openConstraint(parts.formats, request, prompt.length)
   const drafting = conditions.drafting ?? (await parts.drafting.prepare(speculation))
   const cost = conditions.cost ?? (await parts.prices.for(speculation.budget.policy))
   const run = new Run(parts, request, drafting, prompt, started)
@@ -51,12 +53,10 @@ export async function* generate(
       yield run.done(sampling.seed)
       return
     }
-    const plainSampler = createSampler(sampling)
-    const record = logProbs === undefined ? undefined : new RecordingSampler(plainSampler, logProbs, prompt.length)
-    const sampler = record ?? plainSampler
+    const { sampler, record } = openSampler({ sampling, logProbs, constraint, first: prompt.length })
     const first = sampler.draw(scores.logits(0), prompt, prompt.length)
-    using draft = drafting.drafter?.open([...prompt, first], heard) ?? plainSession
-    const session = new Session({
+    using draft = openDraft(drafting, [...prompt, first], { heard, constraint, room: () => session.context().room })
+    const session: Session = new Session({
       sequence: slot.sequence,
       draft,
       policy: drafting.policy,
@@ -64,7 +64,8 @@ export async function* generate(
       cost,
       prompt,
       maxTokens,
-      isEnd: (token) => request.ignoreEos !== true && parts.tokenizer.isEnd(token),
+      // Behind the end of a format nothing can come.
+      isEnd: (token) => (request.ignoreEos !== true || constraint !== undefined) && parts.tokenizer.isEnd(token),
       signal: request.signal,
     })
     yield* run.rounds(session, first, record)

@@ -16,7 +16,7 @@ export interface ResolvedRequest {
 }
 
 /** Checks a request and fills in what it leaves out. Throws `bad-option`. */
-export function resolveRequest(request: GenerateRequest): ResolvedRequest {
+export function readRequest(request: GenerateRequest): ResolvedRequest {
   return {
     sampling: withSeed(resolveSampleOptions(samplingOf(request))),
     maxTokens: checkMaxTokens(request.maxTokens),
@@ -29,7 +29,7 @@ export function resolveRequest(request: GenerateRequest): ResolvedRequest {
 /** The fields of a request that are not about sampling. */
 const OWN_FIELDS: ReadonlySet<string> = new Set<Exclude<keyof GenerateRequest, keyof SampleOptions>>([
   ...(['prompt', 'maxTokens', 'stop', 'ignoreEos', 'speculative', 'cachePrompt', 'signal', 'onPrefill'] as const),
-  ...(['logProbs'] as const),
+  ...(['logProbs', 'responseFormat'] as const),
 ])
 
 /** The rest of a request; a name that nobody knows is refused by the sampling schema. */

@@ -1,5 +1,6 @@
 /** Contracts of the engine: requests in, events out. */
 import type { GraphCounts, ModelSpec } from '../model/index.ts'
+import type { ResponseFormat } from '../grammar/index.ts'
 import type { ChatMessage, ChatTemplate, EarlyStart, Tokenizer } from '../text/index.ts'
 import type { SampleOptions, TokenLogProbs } from '../sample/index.ts'
 import type { NodeId, TokenId } from '../tree/index.ts'
@@ -16,8 +17,10 @@ export interface GenerateRequest extends SampleOptions {
   readonly maxTokens?: number | undefined
   /** Texts that end the answer; they are not part of it. */
   readonly stop?: readonly string[] | undefined
-  /** Go on after end-of-answer tokens. Default false. */
+  /** Go on after end-of-answer tokens. Default false. Where a format says that the answer is complete, it ends nevertheless. */
   readonly ignoreEos?: boolean | undefined
+  /** What form the answer must have. Default: any. An answer that is cut off by a limit may be unfinished. */
+  readonly responseFormat?: ResponseFormat | undefined
   /**
    * Tell how likely the model found each token of the answer, and this many of the likeliest tokens at its place (0 to 20).
    * Before bias, penalties, format and temperature. Left out: not at all.
@@ -247,6 +250,8 @@ export interface Engine extends AsyncDisposable {
   complete(request: GenerateRequest): Promise<GenerateResult>
   /** A conversation that keeps its history and reuses the cache between turns. */
   chat(options?: ChatOptions): ChatSession
+  /** Compiles a format ahead of requests that use it. Throws `bad-option` for one that makes no grammar. */
+  prepareFormat(format: ResponseFormat): Promise<void>
   /** The measured price of a target pass by rows and context; measures now if nobody has. */
   costTable(): Promise<readonly CostRow[]>
   /** For benchmarks and experiments. */

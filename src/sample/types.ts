@@ -23,6 +23,17 @@ export interface Sampler {
   readonly uniform: UniformSource
 }
 
+/**
+ * What the text may go on with: a function of the text alone, asked for every place that a verifier looks at, so that
+ * speculation cannot change it.
+ */
+export interface Constraint {
+  /** May `token` follow `prefix`? */
+  allows(prefix: readonly TokenId[], token: TokenId): boolean
+  /** [ceil(vocab / 32)] bit `id % 32` of word `id / 32` is set for the tokens that may follow `prefix`. */
+  allowed(prefix: readonly TokenId[]): Int32Array
+}
+
 /** How likely the model found a token that was drawn: natural logarithms, before anything else changed the logits. */
 export interface TokenLogProbs {
   readonly token: TokenId

@@ -13,6 +13,19 @@ const ways = {
   auto: 'auto',
 } as const
 
+const schema = {
+  type: 'object',
+  properties: {
+    colour: { enum: ['red', 'blue', 'violet'] },
+    count: { type: 'integer', minimum: 0, maximum: 99 },
+    tags: { type: 'array', items: { type: 'string', enum: ['x', 'yy', 'zzz'] }, maxItems: 2 },
+    exact: { type: 'boolean' },
+  },
+  required: ['colour', 'count', 'tags', 'exact'],
+  additionalProperties: false,
+} as const
+const json = { response_format: { type: 'json_schema', json_schema: { name: 'colours', schema, strict: true } } }
+
 /** Fields of a request, and where they go. */
 const features: Record<string, { readonly path?: string } & Record<string, unknown>> = {
   nothing: {},
@@ -25,6 +38,11 @@ const features: Record<string, { readonly path?: string } & Record<string, unkno
   logit_bias: { logit_bias: { 50: 4, 60: -100, 61: null } },
   stop: { stop: ['e', 'zz'], logprobs: true },
   'the end of an answer': { ignore_eos: false, logit_bias: { 2: 6 }, temperature: 1, seed: 1 },
+  'a JSON object': { response_format: { type: 'json_object' } },
+  'a JSON object, sampled, with logprobs': { ...json, temperature: 1, seed: 3, logprobs: true, top_logprobs: 2 },
+  'a JSON schema': { ...json, max_tokens: 60 },
+  'a JSON schema, sampled': { ...json, max_tokens: 60, temperature: 1, seed: 4, n: 2 },
+  'a JSON schema and penalties': { ...json, repeat_penalty: 1.3, logit_bias: { 60: 3 } },
   cuts: { top_k: 20, top_p: 0.9, min_p: 0.01, typical_p: 0.95, temperature: 1.5, seed: 2 },
 }
 
@@ -65,6 +83,33 @@ describe.each(Object.keys(features))('%s', (feature) => {
 it('the tree of the matrix is one that drafts', async () => {
   const { json } = await ask(server, '/v1/chat/completions', { ...common, speculative: ways.tree })
   expect(json.timings['draft_n_accepted']).toBeGreaterThan(0)
+})
+
+describe('a JSON schema', () => {
+  const seeds = [1, 2, 3, 4, 5, 6]
+
+  it.each(seeds)('holds whatever the model would rather say (seed %i)', async (seed) => {
+    const body = { ...common, ...json, max_tokens: 120, temperature: 1, seed, speculative: ways.tree }
+    const { json: answered } = await ask(server, '/v1/chat/completions', body)
+    expect(answered.choices[0]?.finish_reason).toBe('stop')
+    const value = JSON.parse(answered.choices[0]?.message?.content ?? '') as Record<
+      keyof typeof schema.properties,
+      unknown
+    >
+    expect(Object.keys(value)).toEqual(Object.keys(schema.properties))
+    expect(['red', 'blue', 'violet']).toContain(value.colour)
+    expect(value.count).toBeLessThan(100)
+    expect(typeof value.exact).toBe('boolean')
+  })
+
+  it('drafts what must come, so that it takes fewer passes than tokens', async () => {
+    // A drafter that knows nothing of this text: what is accepted was forced.
+    const lookup = { method: 'lookup', minNgram: 8, maxNgram: 8, budget: { policy: 'fixed', nodes: 1 } }
+    const body = { ...common, ...json, max_tokens: 120, temperature: 1, seed: 1, speculative: lookup }
+    const { json: answered } = await ask(server, '/v1/chat/completions', body)
+    const { predicted_n: tokens = 0, draft_n_accepted: accepted = 0 } = answered.timings
+    expect(accepted).toBeGreaterThan(tokens / 2)
+  })
 })
 
 // ---------------------------------------------------------------------------------------------------------------

@@ -12,8 +12,12 @@ import { errorResponses, jsonBody } from './shared.ts'
 /** Adds both routes. */
 export function addCompletions(app: OpenAPIHono<ServerEnv>, context: ServerContext): void {
   const { tokenizer } = context.engine
-  app.openapi(chatRoute, (c) => answer(c, context, chatFormat(tokenizer), chatWork(c.req.valid('json'), context)))
-  app.openapi(textRoute, (c) => answer(c, context, textFormat(tokenizer), textWork(c.req.valid('json'), context)))
+  app.openapi(chatRoute, async (c) =>
+    answer(c, context, chatFormat(tokenizer), await chatWork(c.req.valid('json'), context)),
+  )
+  app.openapi(textRoute, async (c) =>
+    answer(c, context, textFormat(tokenizer), await textWork(c.req.valid('json'), context)),
+  )
 }
 
 // ---------------------------------------------------------------------------------------------------------------

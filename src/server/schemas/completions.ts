@@ -1,6 +1,7 @@
 /** Requests for answers: chats and plain texts. */
 import { z } from '@hono/zod-openapi'
 import { logProbCount, requestFields, samplingFields } from './common.ts'
+import { formatFields } from './formats.ts'
 import { refusedAnywhere, refusedInChats, refusedInTexts } from './refused.ts'
 
 const roles = ['system', 'developer', 'user', 'assistant'] as const
@@ -43,6 +44,7 @@ export const chatRequest = z
       .describe('And as many of the likeliest tokens at its place; wants `logprobs`.'),
     ...samplingFields,
     ...requestFields,
+    ...formatFields,
     ...refusedAnywhere,
     ...refusedInChats,
   })
@@ -64,6 +66,7 @@ export const textRequest = z
       .describe('Tell how likely the model found each token, and as many of the likeliest tokens at its place.'),
     ...samplingFields,
     ...requestFields,
+    ...formatFields,
     ...refusedAnywhere,
     ...refusedInTexts,
   })

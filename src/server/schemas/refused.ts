@@ -24,7 +24,6 @@ function absent(why: string): z.ZodType {
 }
 
 const noTools = 'this server does not call tools yet'
-const noGrammar = 'this server does not constrain answers yet'
 const noMedia = 'this server reads and writes text only'
 const noSuchSampler = 'this server has no such sampler'
 
@@ -48,17 +47,8 @@ export const refusedAnywhere = {
   top_n_sigma: only([-1, 0], noSuchSampler),
   min_keep: only([0], noSuchSampler),
   samplers: absent('the order of samplers is fixed: docs/sampling.md'),
-  grammar: absent(noGrammar),
-  json_schema: absent(noGrammar),
-  guided_json: absent(noGrammar),
-  guided_regex: absent(noGrammar),
-  guided_choice: absent(noGrammar),
-  guided_grammar: absent(noGrammar),
-  structured_outputs: absent(noGrammar),
-  response_format: z
-    .strictObject({ type: z.literal('text', `"text" (${noGrammar})`) }, `{"type": "text"} (${noGrammar})`)
-    .nullish()
-    .describe(`Only {"type": "text"} (${noGrammar}).`),
+  guided_decoding_backend: absent('there is one'),
+  guided_whitespace_pattern: absent('JSON is written on one line'),
   priority: only([0], 'requests are served in the order in which they come'),
   id_slot: only([-1], 'this server chooses the slot'),
   n_predict: absent('use max_tokens'),
