@@ -28,9 +28,9 @@ export async function load(model?: string, options: LoadOptions = {}): Promise<E
 }
 
 export type * from './engine/types.ts'
-export type { SpeculativeOptions } from './engine/index.ts'
+export type { JsonSchema, ResponseFormat, SpeculativeOptions } from './engine/index.ts'
 export type { PullProgress } from './store/index.ts'
-export type { SampleOptions } from './sample/index.ts'
+export type { SampleOptions, TokenLogProbs } from './sample/index.ts'
 export type { ChatMessage, ChatTemplate, Tokenizer } from './text/index.ts'
 export type { ModelSpec } from './model/index.ts'
 export * from './util/errors.ts'

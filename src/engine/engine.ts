@@ -7,6 +7,7 @@ import { DisposeStack } from '../util/dispose.ts'
 import { readEnvironment } from '../util/env.ts'
 import { DisposedError, UsageError } from '../util/errors.ts'
 import { autoHeadsFolder, loadGguf, type GgufModel } from '../gguf/index.ts'
+import { FormatCompiler, type ResponseFormat } from '../grammar/index.ts'
 import { loadModel, openBackend, type Backend, type GraphModel, type LoadModelOptions } from '../model/index.ts'
 import { createTemplate, loadTokenizer, type ChatTemplate, type Tokenizer } from '../text/index.ts'
 import { AutoHead } from './auto.ts'
@@ -48,6 +49,7 @@ export interface EngineParts {
   /** Another one, with drafters of its own. */
   readonly openDrafting: () => DraftingTable
   readonly prices: Prices
+  readonly formats: FormatCompiler
   readonly calibrations: Calibrations
   readonly head: AutoHead
   /** For requests that do not say. */
@@ -94,6 +96,7 @@ export async function openEngine(path: string, options: EngineOptions = {}): Pro
     drafting: stack.use(openDrafting()),
     openDrafting,
     prices: new Prices({ model, slots, cacheDir, identity }),
+    formats: stack.use(new FormatCompiler(tokenizer, model.spec.vocabSize)),
     calibrations,
     head,
     speculation,
@@ -184,6 +187,10 @@ class LoadedEngine implements Engine {
 
   chat(options: ChatOptions = {}): ChatSession {
     return openChat(this, options)
+  }
+
+  async prepareFormat(format: ResponseFormat): Promise<void> {
+    if (format.type !== 'text') await this.#parts.formats.prepare(format)
   }
 
   async costTable(): Promise<readonly CostRow[]> {

@@ -1,13 +1,15 @@
 /** One request from prompt to last event: read the prompt, draw the first token, run rounds until something ends them. */
 import { realClock } from '../util/clock.ts'
 import { HeterospecError } from '../util/errors.ts'
-import { createSampler } from '../sample/index.ts'
+import { omit } from '../util/omit.ts'
+import type { RecordingSampler } from '../sample/index.ts'
 import type { Drafter, PromptListener } from '../draft/index.ts'
 import type { PrefillOptions, Sequence } from '../model/index.ts'
 import type { CostModel } from '../policy/index.ts'
 import type { Scores, TokenId } from '../tree/index.ts'
 import { walk } from '../verify/index.ts'
-import { plainSession, resolveSpeculation, type Drafting } from './drafting.ts'
+import { openConstraint, openDraft, openSampler } from './choosing.ts'
+import { resolveSpeculation, type Drafting } from './drafting.ts'
 import type { EngineParts } from './engine.ts'
 import { AnswerText } from './answer.ts'
 import { encodePrompt } from './prompt.ts'
@@ -33,9 +35,10 @@ export async function* generate(
 ): AsyncGenerator<GenerateEvent, void, undefined> {
   const started = realClock()
   const speculation = request.speculative === undefined ? parts.speculation : resolveSpeculation(request.speculative)
-  const { sampling, maxTokens } = readRequest(request)
+  const { sampling, maxTokens, logProbs } = readRequest(request)
   const { tokenizer, template, model } = parts
   const prompt = encodePrompt({ tokenizer, template, spec: model.spec, context: model.context }, request.prompt)
+  using constraint = await openConstraint(parts.formats, request, prompt.length)
   const drafting = conditions.drafting ?? (await parts.drafting.prepare(speculation))
   const cost = conditions.cost ?? (await parts.prices.for(speculation.budget.policy))
   const run = new Run(parts, request, drafting, prompt, started)
@@ -53,10 +56,10 @@ export async function* generate(
       yield run.done(sampling.seed)
       return
     }
-    const sampler = createSampler(sampling)
+    const { sampler, record } = openSampler({ sampling, logProbs, constraint, first: prompt.length })
     const first = sampler.draw(scores.logits(0), prompt, prompt.length)
-    using draft = drafting.drafter?.open([...prompt, first], heard) ?? plainSession
-    const session = new Session({
+    using draft = openDraft(drafting, [...prompt, first], { heard, constraint, room: () => session.context().room })
+    const session: Session = new Session({
       sequence: slot.sequence,
       draft,
       policy: drafting.policy,
@@ -64,11 +67,12 @@ export async function* generate(
       cost,
       prompt,
       maxTokens,
-      isEnd: (token) => request.ignoreEos !== true && parts.tokenizer.isEnd(token),
+      // Behind the end of a format nothing can come.
+      isEnd: (token) => (request.ignoreEos !== true || constraint !== undefined) && parts.tokenizer.isEnd(token),
       signal: request.signal,
       batch: () => seat.batch,
     })
-    yield* run.rounds(session, seat, first)
+    yield* run.rounds(session, seat, first, record)
     yield run.done(sampling.seed, session)
   } finally {
     slot.sequence.tap([])
@@ -81,8 +85,7 @@ export async function* generate(
 export async function collect(events: AsyncIterable<GenerateEvent>): Promise<GenerateResult> {
   for await (const event of events) {
     if (event.type === 'done') {
-      const { text, tokens, finishReason, seed, timings, speculation } = event
-      return { text, tokens, finishReason, seed, timings, speculation }
+      return omit(event, 'type')
     }
   }
   throw new Error('internal: a request ended without a result')
@@ -100,6 +103,7 @@ class Run {
   readonly #answer: AnswerText
   readonly #totals = new RoundTotals()
   #session: Session | undefined
+  #record: RecordingSampler | undefined
   #reused = 0
   #promptMs = 0
   #firstTokenMs = 0
@@ -140,8 +144,14 @@ class Run {
     return scores
   }
 
-  async *rounds(session: Session, seat: Seat, first: TokenId): AsyncGenerator<GenerateEvent, void, undefined> {
+  async *rounds(
+    session: Session,
+    seat: Seat,
+    first: TokenId,
+    record: RecordingSampler | undefined,
+  ): AsyncGenerator<GenerateEvent, void, undefined> {
     this.#session = session
+    this.#record = record
     const began = realClock()
     session.appendFirst(first)
     this.#firstTokenMs = realClock() - this.#started
@@ -161,8 +171,9 @@ class Run {
       if (this.#answer.stopped) session.endAt(sent + used)
       if (text.length > 0 || session.emitted.length > sent) {
         const tokens = session.emitted.slice(sent)
+        const logProbs = record?.slice(sent, session.emitted.length)
         const back = handOver()
-        yield { type: 'text', text, tokens, origins: session.origins.slice(sent) }
+        yield { type: 'text', text, tokens, origins: session.origins.slice(sent), ...(logProbs && { logProbs }) }
         back()
       }
       sent = session.emitted.length
@@ -181,7 +192,7 @@ class Run {
     }
     const rest = this.#answer.end()
     handOver()
-    if (rest.length > 0) yield { type: 'text', text: rest, tokens: [], origins: [] }
+    if (rest.length > 0) yield { type: 'text', text: rest, tokens: [], origins: [], ...(record && { logProbs: [] }) }
   }
 
   done(seed: number | undefined, session?: Session): GenerateEvent {
@@ -193,6 +204,7 @@ class Run {
       tokens: session ? [...session.emitted] : [],
       finishReason,
       seed,
+      ...(this.#record && { logProbs: this.#record.slice(0, session?.emitted.length ?? 0) }),
       timings: this.#timings(session?.emitted.length ?? 0),
       speculation: this.#totals.summary({
         drafter: this.#drafting.drafterName,

@@ -1,4 +1,5 @@
 export type * from './types.ts'
+export type { JsonSchema, ResponseFormat } from '../grammar/index.ts'
 export { openEngine } from './engine.ts'
 export { encodePrompt } from './prompt.ts'
 export { decodeRound, type RoundState } from './round.ts'

@@ -1,21 +1,26 @@
-/** What a request says, checked, apart from its prompt and its speculation: how tokens are drawn, and how many. */
+/** What a request says besides its prompt, checked before any work begins. */
 import { UsageError } from '../util/errors.ts'
 import { resolveSampleOptions, type ResolvedSampleOptions, type SampleOptions } from '../sample/index.ts'
 import type { GenerateRequest } from './types.ts'
 
-/** What of a request limits and draws its tokens. */
-export interface ReadRequest {
-  /** With a seed, unless the request is greedy. */
+/** Most alternatives of a token whose log-probabilities may be asked for: as many as at OpenAI. */
+export const MOST_LOG_PROBS = 20
+
+/** The settings of a request, defaults filled in. */
+export interface ResolvedRequest {
   readonly sampling: ResolvedSampleOptions
-  /** Infinity without a limit. */
+  /** Infinity where nobody said. */
   readonly maxTokens: number
+  /** Undefined: none are told. */
+  readonly logProbs: number | undefined
 }
 
-/** Checks and completes. Throws `bad-option`. */
-export function readRequest(request: GenerateRequest): ReadRequest {
+/** Checks a request and fills in what it leaves out. Throws `bad-option`. */
+export function readRequest(request: GenerateRequest): ResolvedRequest {
   return {
     sampling: withSeed(resolveSampleOptions(samplingOf(request))),
     maxTokens: checkMaxTokens(request.maxTokens),
+    logProbs: checkLogProbs(request.logProbs),
   }
 }
 
@@ -23,17 +28,8 @@ export function readRequest(request: GenerateRequest): ReadRequest {
 
 /** The fields of a request that are not about sampling. */
 const OWN_FIELDS: ReadonlySet<string> = new Set<Exclude<keyof GenerateRequest, keyof SampleOptions>>([
-  ...([
-    'prompt',
-    'maxTokens',
-    'stop',
-    'ignoreEos',
-    'speculative',
-    'cachePrompt',
-    'priority',
-    'signal',
-    'onPrefill',
-  ] as const),
+  ...(['prompt', 'maxTokens', 'stop', 'ignoreEos', 'speculative', 'cachePrompt', 'priority', 'signal'] as const),
+  ...(['onPrefill', 'logProbs', 'responseFormat'] as const),
 ])
 
 /** The rest of a request; a name that nobody knows is refused by the sampling schema. */
@@ -53,5 +49,13 @@ function checkMaxTokens(maxTokens: number | undefined): number {
   throw new UsageError(
     'bad-option',
     `expected a whole number of tokens from 0, got ${maxTokens}; leave it out for no limit`,
+  )
+}
+
+function checkLogProbs(count: number | undefined): number | undefined {
+  if (count === undefined || (Number.isInteger(count) && count >= 0 && count <= MOST_LOG_PROBS)) return count
+  throw new UsageError(
+    'bad-option',
+    `expected logProbs to be a whole number from 0 to ${MOST_LOG_PROBS}, got ${count}; leave it out for none`,
   )
 }

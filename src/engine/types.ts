@@ -1,7 +1,8 @@
 /** Contracts of the engine: requests in, events out. */
 import type { GraphCounts, ModelSpec } from '../model/index.ts'
+import type { ResponseFormat } from '../grammar/index.ts'
 import type { ChatMessage, ChatTemplate, EarlyStart, Tokenizer } from '../text/index.ts'
-import type { SampleOptions } from '../sample/index.ts'
+import type { SampleOptions, TokenLogProbs } from '../sample/index.ts'
 import type { NodeId, TokenId } from '../tree/index.ts'
 import type { Drafter } from '../draft/index.ts'
 import type { Budget, Calibration, DraftPrice, Explanation } from '../policy/index.ts'
@@ -16,8 +17,15 @@ export interface GenerateRequest extends SampleOptions {
   readonly maxTokens?: number | undefined
   /** Texts that end the answer; they are not part of it. */
   readonly stop?: readonly string[] | undefined
-  /** Go on after end-of-answer tokens. Default false. */
+  /** Go on after end-of-answer tokens. Default false. Where a format says that the answer is complete, it ends nevertheless. */
   readonly ignoreEos?: boolean | undefined
+  /** What form the answer must have. Default: any. An answer that is cut off by a limit may be unfinished. */
+  readonly responseFormat?: ResponseFormat | undefined
+  /**
+   * Tell how likely the model found each token of the answer, and this many of the likeliest tokens at its place (0 to 20).
+   * Before bias, penalties, format and temperature. Left out: not at all.
+   */
+  readonly logProbs?: number | undefined
   /** Override of the engine's setting for this request. */
   readonly speculative?: SpeculativeOptions | undefined
   /**
@@ -107,6 +115,8 @@ export interface GenerateResult {
   readonly finishReason: FinishReason
   /** The seed that was used: with it the same request gives the same text again. Undefined for greedy requests. */
   readonly seed: number | undefined
+  /** One per token, where the request asked for them. */
+  readonly logProbs?: readonly TokenLogProbs[]
   readonly timings: Timings
   readonly speculation: SpeculationSummary
 }
@@ -118,6 +128,8 @@ export type GenerateEvent =
       readonly tokens: readonly TokenId[]
       /** One per token. */
       readonly origins: readonly TokenOrigin[]
+      /** One per token, where the request asked for them. */
+      readonly logProbs?: readonly TokenLogProbs[]
     }
   | { readonly type: 'round'; readonly trace: RoundTrace }
   | ({ readonly type: 'done' } & GenerateResult)
@@ -250,6 +262,8 @@ export interface Engine extends AsyncDisposable {
   complete(request: GenerateRequest): Promise<GenerateResult>
   /** A conversation that keeps its history and reuses the cache between turns. */
   chat(options?: ChatOptions): ChatSession
+  /** Compiles a format ahead of requests that use it. Throws `bad-option` for one that makes no grammar. */
+  prepareFormat(format: ResponseFormat): Promise<void>
   /** The measured price of a target pass by rows and context; measures now if nobody has. */
   costTable(): Promise<readonly CostRow[]>
   /** For benchmarks and experiments. */

@@ -22,3 +22,22 @@ export interface Sampler {
   /** The random number of this request's seed for `purpose` at absolute `position`; `draw` uses the one for `draw`. */
   readonly uniform: UniformSource
 }
+
+/**
+ * What the text may go on with: a function of the text alone, asked for every place that a verifier looks at, so that
+ * speculation cannot change it.
+ */
+export interface Constraint {
+  /** May `token` follow `prefix`? */
+  allows(prefix: readonly TokenId[], token: TokenId): boolean
+  /** [ceil(vocab / 32)] bit `id % 32` of word `id / 32` is set for the tokens that may follow `prefix`. */
+  allowed(prefix: readonly TokenId[]): Int32Array
+}
+
+/** How likely the model found a token that was drawn: natural logarithms, before anything else changed the logits. */
+export interface TokenLogProbs {
+  readonly token: TokenId
+  readonly logProb: number
+  /** The likeliest tokens at this place, best first: as many as were asked for. */
+  readonly top: readonly { readonly token: TokenId; readonly logProb: number }[]
+}

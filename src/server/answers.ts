@@ -4,6 +4,7 @@
  */
 import type { Context } from 'hono'
 import type { GenerateRequest, GenerateResult } from '../engine/index.ts'
+import type { TokenLogProbs } from '../sample/index.ts'
 import { apiErrorOf, ApiError } from './errors.ts'
 import { eventStream, type Send } from './event-stream.ts'
 import type { Ticket } from './gate.ts'
@@ -11,17 +12,25 @@ import type { Work } from './request.ts'
 import { timingsOf, usageOf, type Usage } from './timings.ts'
 import type { ServerContext, ServerEnv } from './types.ts'
 
-/** How a kind of completion is spelled. */
+/** A piece of an answer, or all of it. */
+export interface AnswerPiece {
+  readonly text: string
+  /** Of the tokens since the last piece, where the request asked for them. */
+  readonly logProbs?: readonly TokenLogProbs[] | undefined
+}
+
+/** How the answers to one request are spelled. */
 export interface AnswerFormat {
   readonly idPrefix: string
   readonly object: string
   readonly chunkObject: string
   /** A finished answer. */
-  choice(index: number, text: string, finishReason: string): object
+  choice(index: number, answer: AnswerPiece, finishReason: string): object
   /** What opens a streamed answer, if anything does. */
   opening?(index: number): object
-  delta(index: number, text: string): object
-  closing(index: number, finishReason: string): object
+  delta(index: number, piece: AnswerPiece): object
+  /** `rest`: what came after the last delta. */
+  closing(index: number, rest: AnswerPiece, finishReason: string): object
 }
 
 /** Runs the work and answers in one piece or as a stream. Throws before any work when there is no room for it. */
@@ -36,13 +45,13 @@ export async function answer(
   const signal = AbortSignal.any([c.req.raw.signal, context.closing.signal, leaving.signal])
   const requestId = c.get('requestId')
   const head = headOf(format, context)
-  const runAll = (onText: OnText): Promise<GenerateResult[]> =>
-    runAnswers(context, work.requests, { tickets, signal, leaving, requestId, onText })
+  const runAll = (onPiece: OnPiece): Promise<GenerateResult[]> =>
+    runAnswers(context, work.requests, { tickets, signal, leaving, requestId, onPiece })
   if (!work.stream) {
     const results = await runAll(() => undefined)
     return c.json({
       ...head(format.object),
-      choices: results.map((result, index) => format.choice(index, result.text, result.finishReason)),
+      choices: results.map((result, index) => format.choice(index, result, result.finishReason)),
       usage: usage(results, work),
       timings: timingsOf(results),
     })
@@ -52,10 +61,15 @@ export async function answer(
       send({ ...head(format.chunkObject), choices, ...(work.includeUsage && { usage: null }), ...more })
     try {
       if (format.opening) for (const index of work.requests.keys()) chunk([format.opening(index)])
-      const results = await runAll((index, text) => chunk([format.delta(index, text)]))
+      const streamed = work.requests.map(() => new StreamedAnswer())
+      const results = await runAll((index, piece) => {
+        const delta = streamed[index]?.add(piece)
+        if (delta) chunk([format.delta(index, delta)])
+      })
       for (const [index, result] of results.entries()) {
         const last = index === results.length - 1
-        chunk([format.closing(index, result.finishReason)], last ? { timings: timingsOf(results) } : {})
+        const rest = streamed[index]?.rest() ?? { text: '' }
+        chunk([format.closing(index, rest, result.finishReason)], last ? { timings: timingsOf(results) } : {})
       }
       if (work.includeUsage) chunk([], { usage: usage(results, work) })
     } catch (error) {
@@ -69,7 +83,29 @@ export async function answer(
 
 // ---------------------------------------------------------------------------------------------------------------
 
-type OnText = (index: number, text: string) => void
+type OnPiece = (index: number, piece: AnswerPiece) => void
+
+/** What of one answer was sent: tokens without a text of their own wait for the next piece that has one. */
+class StreamedAnswer {
+  #waiting: readonly TokenLogProbs[] | undefined
+
+  /** The piece to send now, if it has a text. */
+  add({ text, logProbs }: AnswerPiece): AnswerPiece | undefined {
+    if (logProbs) this.#waiting = [...(this.#waiting ?? []), ...logProbs]
+    return text === '' ? undefined : this.#take(text)
+  }
+
+  /** What has waited to the end. */
+  rest(): AnswerPiece {
+    return this.#waiting?.length ? this.#take('') : { text: '' }
+  }
+
+  #take(text: string): AnswerPiece {
+    const piece = { text, logProbs: this.#waiting }
+    if (this.#waiting) this.#waiting = []
+    return piece
+  }
+}
 
 interface Conditions {
   readonly tickets: readonly Ticket[]
@@ -77,7 +113,7 @@ interface Conditions {
   /** Ends all answers of the request. */
   readonly leaving: AbortController
   readonly requestId: string
-  readonly onText: OnText
+  readonly onPiece: OnPiece
 }
 
 async function runAnswers(
@@ -107,7 +143,7 @@ async function runAnswer(
   { engine, gate, metrics, logger }: ServerContext,
   request: GenerateRequest,
   index: number,
-  { tickets, signal, requestId, onText }: Conditions,
+  { tickets, signal, requestId, onPiece }: Conditions,
 ): Promise<GenerateResult> {
   const queueMs = (await tickets[index]?.enter(signal)) ?? 0
   const observer = metrics.begin(queueMs)
@@ -118,7 +154,7 @@ async function runAnswer(
       else if (event.type === 'done') result = event
       else {
         if (event.tokens.length > 0) observer.tokens(event.tokens.length)
-        if (event.text !== '') onText(index, event.text)
+        onPiece(index, event)
       }
     }
     if (result) observer.done(result)

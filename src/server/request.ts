@@ -3,6 +3,7 @@ import { encodePrompt, type GenerateRequest } from '../engine/index.ts'
 import type { SampleOptions } from '../sample/index.ts'
 import type { ChatMessage } from '../text/index.ts'
 import { ApiError } from './errors.ts'
+import { readFormat } from './format.ts'
 import type { CommonFields } from './schemas/common.ts'
 import type { ChatRequest, Message, TextRequest } from './schemas/completions.ts'
 import { readSpeculation } from './speculation.ts'
@@ -22,24 +23,27 @@ export interface Work {
 const TEXT_TOKENS = 16
 
 /** Work of a chat. Throws 400 and 404. */
-export function chatWork(body: ChatRequest, context: ServerContext): Work {
+export async function chatWork(body: ChatRequest, context: ServerContext): Promise<Work> {
   requireModel(body.model, context)
   if (body.max_tokens != null && body.max_completion_tokens != null && body.max_tokens !== body.max_completion_tokens) {
     const message = `expected one of max_tokens and max_completion_tokens, got ${body.max_tokens} and ${body.max_completion_tokens}; leave one out`
     throw new ApiError(400, message, { param: 'max_tokens', code: 'invalid_value' })
   }
   const prompt = encodePrompt(context.engine, chatMessages(body.messages))
+  const responseFormat = await readFormat(body, context.engine)
   const maxTokens = body.max_completion_tokens ?? body.max_tokens ?? context.options.maxTokens
-  return work(body, [prompt], maxTokens, context)
+  return work(body, [prompt], { maxTokens, logProbs: chatLogProbs(body), responseFormat }, context)
 }
 
 /** Work of plain texts. Throws 400 and 404. */
-export function textWork(body: TextRequest, context: ServerContext): Work {
+export async function textWork(body: TextRequest, context: ServerContext): Promise<Work> {
   requireModel(body.model, context)
   const prompts = promptsOf(body.prompt).map((prompt) =>
     encodePrompt(context.engine, typeof prompt === 'string' ? prompt : idsOf(prompt, context)),
   )
-  return work(body, prompts, body.max_tokens ?? context.options.maxTokens ?? TEXT_TOKENS, context)
+  const responseFormat = await readFormat(body, context.engine)
+  const maxTokens = body.max_tokens ?? context.options.maxTokens ?? TEXT_TOKENS
+  return work(body, prompts, { maxTokens, logProbs: body.logprobs ?? undefined, responseFormat }, context)
 }
 
 /** Messages as the template takes them. */
@@ -73,16 +77,23 @@ function promptsOf(prompt: TextRequest['prompt']): readonly (string | readonly n
   return prompt as string[] | number[][]
 }
 
+function chatLogProbs({ logprobs, top_logprobs }: ChatRequest): number | undefined {
+  if (logprobs === true) return top_logprobs ?? 0
+  if (top_logprobs == null || top_logprobs === 0) return undefined
+  const message = `expected logprobs to be true where top_logprobs is ${top_logprobs}, got ${logprobs ?? 'nothing'}; add "logprobs": true`
+  throw new ApiError(400, message, { param: 'top_logprobs', code: 'invalid_value' })
+}
+
 function work(
   body: CommonFields,
   prompts: readonly (readonly number[])[],
-  maxTokens: number | undefined,
+  own: Pick<GenerateRequest, 'maxTokens' | 'logProbs' | 'responseFormat'>,
   context: ServerContext,
 ): Work {
   const sampling = samplingOf(body, context)
   const common: Omit<GenerateRequest, 'prompt'> = {
     ...sampling,
-    maxTokens,
+    ...own,
     stop: typeof body.stop === 'string' ? [body.stop] : (body.stop ?? []),
     ignoreEos: body.ignore_eos ?? false,
     cachePrompt: body.cache_prompt ?? true,

@@ -80,8 +80,8 @@ describe('the official client', () => {
     await expect(client.chat.completions.create({ ...chat, model: 'gpt-4' })).rejects.toBeInstanceOf(
       OpenAI.NotFoundError,
     )
-    const refused = client.chat.completions.create({ ...chat, logprobs: true })
-    await expect(refused).rejects.toMatchObject({ status: 400, param: 'logprobs', code: 'unsupported_parameter' })
+    const refused = client.chat.completions.create({ ...chat, store: true })
+    await expect(refused).rejects.toMatchObject({ status: 400, param: 'store', code: 'unsupported_parameter' })
     await expect(refused).rejects.toBeInstanceOf(OpenAI.BadRequestError)
   })
 

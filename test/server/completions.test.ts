@@ -41,7 +41,7 @@ describe('a chat', () => {
     { budget: 'goodput' },
   ])('has the same text with speculative %j', async (speculative) => {
     const { json } = await ask(server, '/v1/chat/completions', { messages, ...settings, speculative })
-    expect(json.choices[0]?.message.content).toBe(plain)
+    expect(json.choices[0]?.message?.content).toBe(plain)
     if (speculative === false || speculative === 'off') expect(json.timings).not.toHaveProperty('draft_n')
   })
 
@@ -54,7 +54,7 @@ describe('a chat', () => {
     expect(events.at(-1)).toBe('[DONE]')
     const chunks = events.slice(0, -1) as Body[]
     expect(chunks[0]).toMatchObject({ object: 'chat.completion.chunk', choices: [{ delta: { role: 'assistant' } }] })
-    expect(chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join('')).toBe(plain)
+    expect(chunks.map(({ choices }) => choices[0]?.delta?.content ?? '').join('')).toBe(plain)
     expect(chunks.at(-2)).toMatchObject({
       choices: [{ finish_reason: 'length' }],
       timings: { predicted_n: 24 },
@@ -79,7 +79,7 @@ describe('a chat', () => {
       ...{ messages: parts, temperature: 0, ignore_eos: true },
       max_completion_tokens: 24,
     })
-    expect(json.choices[0]?.message.content).toBe(plain)
+    expect(json.choices[0]?.message?.content).toBe(plain)
     const prompts = await Promise.all(
       ['developer', 'system'].map(async (role) =>
         ask(server, '/apply-template', { messages: [{ role, content: 'be short' }, ...messages] }),
@@ -93,11 +93,11 @@ describe('several answers', () => {
   it('have seeds of their own: answer i is that of seed + i', async () => {
     const body = { messages, ...settings, temperature: 1.5, seed: 40 }
     const several = await ask(server, '/v1/chat/completions', { ...body, n: 3 })
-    const texts = several.json.choices.map(({ message }) => message.content)
+    const texts = several.json.choices.map(({ message }) => message?.content)
     const alone = await Promise.all(
       [40, 41, 42].map((seed) => ask(server, '/v1/chat/completions', { ...body, seed, speculative: false })),
     )
-    expect(texts).toEqual(alone.map(({ json }) => json.choices[0]?.message.content))
+    expect(texts).toEqual(alone.map(({ json }) => json.choices[0]?.message?.content))
     expect(new Set(texts).size).toBe(3)
     expect(several.json.usage).toMatchObject({
       completion_tokens: 72,
@@ -111,9 +111,64 @@ describe('several answers', () => {
     const choices = chunks.flatMap((chunk) => chunk.choices)
     for (const index of [0, 1]) {
       const own = choices.filter((choice) => choice.index === index)
-      expect(own.map(({ delta }) => delta.content ?? '').join('')).toBe(plain)
+      expect(own.map(({ delta }) => delta?.content ?? '').join('')).toBe(plain)
       expect(own.at(-1)?.finish_reason).toBe('length')
     }
+  })
+})
+
+describe('log-probabilities', () => {
+  const exp = (logProb: number): number => Math.exp(logProb)
+
+  it('of a chat come with bytes, belong to the text, and are those of the whole vocabulary', async () => {
+    const { vocabSize } = engine.spec
+    const body = { messages, ...settings, logprobs: true, top_logprobs: 20 }
+    const { json } = await ask(server, '/v1/chat/completions', body)
+    const content = json.choices[0]?.logprobs?.content ?? []
+    expect(content).toHaveLength(24)
+    const said = Buffer.from(content.flatMap(({ bytes }) => [...bytes])).toString()
+    expect(said).toBe(plain)
+    for (const { token, logprob, top_logprobs: top } of content) {
+      // Greedy: the token is the likeliest one, and the others follow in order.
+      expect(top[0]).toMatchObject({ token, logprob })
+      expect(top.map((other) => other.logprob)).toEqual(top.map((other) => other.logprob).sort((a, b) => b - a))
+      const sum = top.reduce((total, other) => total + exp(other.logprob), 0)
+      const least = exp(top.at(-1)?.logprob ?? 0)
+      expect(sum).toBeLessThanOrEqual(1 + 1e-6)
+      expect(sum + (vocabSize - 20) * least).toBeGreaterThanOrEqual(1 - 1e-6)
+    }
+  })
+
+  it('are those before bias and temperature', async () => {
+    const body = { messages, ...settings, max_tokens: 1, logprobs: true, top_logprobs: 20 }
+    const { json } = await ask(server, '/v1/chat/completions', body)
+    const pushed = await ask(server, '/v1/chat/completions', {
+      ...{ ...body, temperature: 3, seed: 1, logit_bias: { 50: 1000 } },
+    })
+    const [usual, biased] = [json, pushed.json].map(({ choices }) => choices[0]?.logprobs?.content?.[0])
+    expect(biased?.token).toBe(engine.tokenizer.detokenize([50]))
+    expect(biased?.top_logprobs).toEqual(usual?.top_logprobs)
+    expect(biased?.logprob).toBeLessThan(-1)
+  })
+
+  it('of a plain text have offsets into it', async () => {
+    const body = { prompt: 'one two', ...settings, logprobs: 1 }
+    const { json } = await ask(server, '/v1/completions', body)
+    const { text = '', logprobs } = json.choices[0] ?? {}
+    expect(logprobs?.tokens).toHaveLength(24)
+    const places = logprobs?.tokens?.map((token, i) => [token, logprobs.text_offset?.[i] ?? 0] as const) ?? []
+    for (const [token, offset] of places) {
+      if (!token.startsWith('bytes:')) expect(text.slice(offset, offset + token.length)).toBe(token)
+    }
+    expect(places.length).toBe(logprobs?.top_logprobs?.length)
+  })
+
+  it('are in the library too, one per token', async () => {
+    const result = await engine.complete({ prompt: 'one two', maxTokens: 8, ignoreEos: true, logProbs: 2 })
+    expect(result.logProbs?.map(({ token }) => token)).toEqual(result.tokens)
+    expect(result.logProbs?.every(({ top }) => top.length === 2)).toBe(true)
+    await expect(engine.complete({ prompt: 'one', logProbs: 21 })).rejects.toThrow(/^expected logProbs .* 0 to 20/)
+    expect(await engine.complete({ prompt: 'one', maxTokens: 1 })).not.toHaveProperty('logProbs')
   })
 })
 
@@ -131,7 +186,7 @@ describe('a plain text', () => {
   })
 
   it('ends at a stop text, before it', async () => {
-    const whole = (await ask(server, '/v1/completions', { prompt: 'one two', ...settings })).json.choices[0]!.text
+    const whole = (await ask(server, '/v1/completions', { prompt: 'one two', ...settings })).json.choices[0]!.text!
     const stop = whole.slice(8, 11)
     const { json } = await ask(server, '/v1/completions', { prompt: 'one two', ...settings, stop: [stop] })
     expect(json.choices[0]).toMatchObject({ text: whole.slice(0, whole.indexOf(stop)), finish_reason: 'stop' })

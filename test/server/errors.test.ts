@@ -19,11 +19,8 @@ afterAll(() => closeTiny(engine))
 describe('a field', () => {
   it.each([
     ['tools', [{ type: 'function' }], 'tools'],
-    ['response_format', { type: 'json_object' }, 'response_format.type'],
-    ['logprobs', true, 'logprobs'],
-    ['top_logprobs', 3, 'top_logprobs'],
+    ['n_probs', 3, 'n_probs'],
     ['best_of', 2, 'best_of'],
-    ['grammar', 'root ::= "a"', 'grammar'],
     ['repetition_penalty', 1.1, 'repetition_penalty'],
     ['speculative.n_max', 4, 'speculative.n_max'],
   ])('that is known and not supported is refused by name: %s', async (name, value, param) => {
@@ -36,6 +33,7 @@ describe('a field', () => {
   it.each([
     ['tools', []],
     ['response_format', { type: 'text' }],
+    ['structured_outputs', {}],
     ['logprobs', false],
     ['logprobs', null],
     ['repetition_penalty', 1],
@@ -52,7 +50,15 @@ describe('a field', () => {
     ['max_tokens', 1.5, 'invalid_value'],
     ['stop', [1], 'invalid_value'],
     ['seed', 0.5, 'invalid_value'],
+    ['top_logprobs', 3, 'invalid_value'],
+    ['top_logprobs', 21, 'invalid_value'],
     ['logit_bias', { 100000: 1 }, 'invalid_value'],
+    ['response_format', { type: 'xml' }, 'invalid_value'],
+    ['response_format', { type: 'json_schema', json_schema: { name: 'a', schema: { not: {} } } }, 'invalid_value'],
+    ['json_schema', { type: 'nonsense' }, 'invalid_value'],
+    ['guided_json', 'no json', 'invalid_value'],
+    ['guided_regex', '(', 'invalid_value'],
+    ['grammar', 'root ::= nowhere', 'invalid_value'],
     ['nonsense', 1, 'unknown_parameter'],
     ['messages', [], 'invalid_value'],
     ['messages', undefined, 'missing_required_parameter'],

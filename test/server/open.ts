@@ -40,9 +40,10 @@ export interface Body {
   readonly model: string
   readonly choices: readonly {
     readonly index: number
-    readonly text: string
-    readonly message: { readonly content: string }
-    readonly delta: { readonly content?: string }
+    readonly text?: string
+    readonly message?: { readonly content: string | null }
+    readonly delta?: { readonly content?: string }
+    readonly logprobs: LogProbs | null
     readonly finish_reason: string | null
   }[]
   readonly usage: {
@@ -51,6 +52,20 @@ export interface Body {
     readonly prompt_tokens_details: { readonly cached_tokens: number }
   } | null
   readonly timings: Readonly<Record<string, number>>
+}
+
+/** Log-probabilities of a chat (`content`) or of a plain text. */
+export interface LogProbs {
+  readonly content?: readonly {
+    readonly token: string
+    readonly logprob: number
+    readonly bytes: readonly number[]
+    readonly top_logprobs: readonly { readonly token: string; readonly logprob: number }[]
+  }[]
+  readonly tokens?: readonly string[]
+  readonly token_logprobs?: readonly number[]
+  readonly top_logprobs?: readonly Readonly<Record<string, number>>[]
+  readonly text_offset?: readonly number[]
 }
 
 /** Sends JSON and reads the answer; `body` undefined is a GET. */

@@ -1,6 +1,8 @@
 /** `/v1/chat/completions` and `/v1/completions`. */
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
-import { answer, type AnswerFormat } from '../answers.ts'
+import type { Tokenizer } from '../../text/index.ts'
+import { answer, type AnswerFormat, type AnswerPiece } from '../answers.ts'
+import { chatLogProbs, TextLogProbs } from '../log-probs.ts'
 import { chatWork, textWork } from '../request.ts'
 import { usageSchema } from '../schemas/common.ts'
 import { chatRequest, textRequest } from '../schemas/completions.ts'
@@ -9,42 +11,56 @@ import { errorResponses, jsonBody } from './shared.ts'
 
 /** Adds both routes. */
 export function addCompletions(app: OpenAPIHono<ServerEnv>, context: ServerContext): void {
-  app.openapi(chatRoute, (c) => answer(c, context, chatFormat, chatWork(c.req.valid('json'), context)))
-  app.openapi(textRoute, (c) => answer(c, context, textFormat, textWork(c.req.valid('json'), context)))
+  const { tokenizer } = context.engine
+  app.openapi(chatRoute, async (c) =>
+    answer(c, context, chatFormat(tokenizer), await chatWork(c.req.valid('json'), context)),
+  )
+  app.openapi(textRoute, async (c) =>
+    answer(c, context, textFormat(tokenizer), await textWork(c.req.valid('json'), context)),
+  )
 }
 
 // ---------------------------------------------------------------------------------------------------------------
 
-const chatFormat: AnswerFormat = {
-  idPrefix: 'chatcmpl',
-  object: 'chat.completion',
-  chunkObject: 'chat.completion.chunk',
-  choice: (index, text, finishReason) => ({
+function chatFormat(tokenizer: Tokenizer): AnswerFormat {
+  const chunk = (index: number, delta: object, { logProbs }: AnswerPiece, finishReason: string | null): object => ({
     index,
-    message: { role: 'assistant', content: text, refusal: null },
-    logprobs: null,
+    delta,
+    logprobs: chatLogProbs(logProbs, tokenizer),
     finish_reason: finishReason,
-  }),
-  opening: (index) => chatChunk(index, { role: 'assistant', content: '' }, null),
-  delta: (index, text) => chatChunk(index, { content: text }, null),
-  closing: (index, finishReason) => chatChunk(index, {}, finishReason),
+  })
+  return {
+    idPrefix: 'chatcmpl',
+    object: 'chat.completion',
+    chunkObject: 'chat.completion.chunk',
+    choice: (index, { text, logProbs }, finishReason) => ({
+      index,
+      message: { role: 'assistant', content: text, refusal: null },
+      logprobs: chatLogProbs(logProbs, tokenizer),
+      finish_reason: finishReason,
+    }),
+    opening: (index) => chunk(index, { role: 'assistant', content: '' }, { text: '' }, null),
+    delta: (index, piece) => chunk(index, { content: piece.text }, piece, null),
+    closing: (index, rest, finishReason) => chunk(index, {}, rest, finishReason),
+  }
 }
 
-function chatChunk(index: number, delta: object, finishReason: string | null): object {
-  return { index, delta, logprobs: null, finish_reason: finishReason }
-}
-
-const textFormat: AnswerFormat = {
-  idPrefix: 'cmpl',
-  object: 'text_completion',
-  chunkObject: 'text_completion',
-  choice: textChoice,
-  delta: (index, text) => textChoice(index, text, null),
-  closing: (index, finishReason) => textChoice(index, '', finishReason),
-}
-
-function textChoice(index: number, text: string, finishReason: string | null): object {
-  return { index, text, logprobs: null, finish_reason: finishReason }
+function textFormat(tokenizer: Tokenizer): AnswerFormat {
+  const spellers: TextLogProbs[] = []
+  const choice = (index: number, { text, logProbs }: AnswerPiece, finishReason: string | null): object => ({
+    index,
+    text,
+    logprobs: (spellers[index] ??= new TextLogProbs(tokenizer)).spell(logProbs),
+    finish_reason: finishReason,
+  })
+  return {
+    idPrefix: 'cmpl',
+    object: 'text_completion',
+    chunkObject: 'text_completion',
+    choice,
+    delta: (index, piece) => choice(index, piece, null),
+    closing: choice,
+  }
 }
 
 const timingsSchema = z
@@ -62,6 +78,18 @@ const common = {
 
 const finishReason = z.enum(['stop', 'length'])
 
+const tokenSchema = z.object({ token: z.string(), logprob: z.number(), bytes: z.array(z.int()) })
+const chatLogProbsSchema = z.object({
+  content: z.array(tokenSchema.extend({ top_logprobs: z.array(tokenSchema) })),
+  refusal: z.null(),
+})
+const textLogProbsSchema = z.object({
+  tokens: z.array(z.string()),
+  token_logprobs: z.array(z.number()),
+  top_logprobs: z.array(z.record(z.string(), z.number())),
+  text_offset: z.array(z.int()),
+})
+
 const chatAnswer = z
   .object({
     ...common,
@@ -70,7 +98,7 @@ const chatAnswer = z
       z.object({
         index: z.int(),
         message: z.object({ role: z.literal('assistant'), content: z.string(), refusal: z.null() }),
-        logprobs: z.null(),
+        logprobs: chatLogProbsSchema.nullable(),
         finish_reason: finishReason,
       }),
     ),
@@ -81,7 +109,14 @@ const textAnswer = z
   .object({
     ...common,
     object: z.literal('text_completion'),
-    choices: z.array(z.object({ index: z.int(), text: z.string(), logprobs: z.null(), finish_reason: finishReason })),
+    choices: z.array(
+      z.object({
+        index: z.int(),
+        text: z.string(),
+        logprobs: textLogProbsSchema.nullable(),
+        finish_reason: finishReason,
+      }),
+    ),
   })
   .openapi('Completion')
 

@@ -116,6 +116,13 @@ export const requestFields = {
   metadata: z.record(z.string(), z.string(), 'an object of texts').nullish().describe('Labels without effect.'),
 }
 
+/** Most alternatives of a token. */
+const MOST_LOG_PROBS = 20
+const alternatives = `a whole number from 0 to ${MOST_LOG_PROBS}`
+
+/** A number of alternatives whose log-probabilities are told. */
+export const logProbCount = z.int(alternatives).min(0, alternatives).max(MOST_LOG_PROBS, alternatives)
+
 /** The fields that `n` answers to one prompt share, as they were validated. */
 export type CommonFields = z.output<z.ZodObject<typeof samplingFields & typeof requestFields>>
 

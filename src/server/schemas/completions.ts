@@ -1,6 +1,7 @@
 /** Requests for answers: chats and plain texts. */
 import { z } from '@hono/zod-openapi'
-import { requestFields, samplingFields } from './common.ts'
+import { logProbCount, requestFields, samplingFields } from './common.ts'
+import { formatFields } from './formats.ts'
 import { refusedAnywhere, refusedInChats, refusedInTexts } from './refused.ts'
 
 const roles = ['system', 'developer', 'user', 'assistant'] as const
@@ -34,8 +35,16 @@ export const chatRequest = z
   .strictObject({
     messages: messagesSchema,
     max_completion_tokens: requestFields.max_tokens,
+    logprobs: z
+      .boolean('true or false')
+      .nullish()
+      .describe('Tell how likely the model found each token of the answer, before bias, penalties and temperature.'),
+    top_logprobs: logProbCount
+      .nullish()
+      .describe('And as many of the likeliest tokens at its place; wants `logprobs`.'),
     ...samplingFields,
     ...requestFields,
+    ...formatFields,
     ...refusedAnywhere,
     ...refusedInChats,
   })
@@ -52,8 +61,12 @@ export const textRequest = z
         'a text, a list of token ids, or a list of at most 64 of one of them',
       )
       .describe('Text to continue, or token ids; several give several answers.'),
+    logprobs: logProbCount
+      .nullish()
+      .describe('Tell how likely the model found each token, and as many of the likeliest tokens at its place.'),
     ...samplingFields,
     ...requestFields,
+    ...formatFields,
     ...refusedAnywhere,
     ...refusedInTexts,
   })

@@ -24,15 +24,14 @@ function absent(why: string): z.ZodType {
 }
 
 const noTools = 'this server does not call tools yet'
-const noGrammar = 'this server does not constrain answers yet'
 const noMedia = 'this server reads and writes text only'
 const noSuchSampler = 'this server has no such sampler'
 
 /** Unsupported fields of both kinds of completion. */
 export const refusedAnywhere = {
   best_of: only([1], 'this server does not choose among answers'),
-  prompt_logprobs: absent('this server does not give log-probabilities yet'),
-  n_probs: only([0], 'this server does not give log-probabilities yet'),
+  prompt_logprobs: absent('log-probabilities are given of answers only'),
+  n_probs: only([0], 'use logprobs and top_logprobs'),
   min_tokens: only([0], 'this server has no lower limit; ignore_eos goes on after the end'),
   stop_token_ids: empty('this server stops at texts only; use stop'),
   include_stop_str_in_output: only([false], 'stop texts are not part of answers'),
@@ -48,17 +47,8 @@ export const refusedAnywhere = {
   top_n_sigma: only([-1, 0], noSuchSampler),
   min_keep: only([0], noSuchSampler),
   samplers: absent('the order of samplers is fixed: docs/sampling.md'),
-  grammar: absent(noGrammar),
-  json_schema: absent(noGrammar),
-  guided_json: absent(noGrammar),
-  guided_regex: absent(noGrammar),
-  guided_choice: absent(noGrammar),
-  guided_grammar: absent(noGrammar),
-  structured_outputs: absent(noGrammar),
-  response_format: z
-    .strictObject({ type: z.literal('text', `"text" (${noGrammar})`) }, `{"type": "text"} (${noGrammar})`)
-    .nullish()
-    .describe(`Only {"type": "text"} (${noGrammar}).`),
+  guided_decoding_backend: absent('there is one'),
+  guided_whitespace_pattern: absent('JSON is written on one line'),
   priority: only([0], 'requests are served in the order in which they come'),
   id_slot: only([-1], 'this server chooses the slot'),
   n_predict: absent('use max_tokens'),
@@ -67,7 +57,7 @@ export const refusedAnywhere = {
   timings_per_token: only([false], 'timings come at the end of the answer'),
   return_progress: only([false], 'this server does not report progress'),
   return_tokens: only([false], 'this server does not give token ids'),
-  post_sampling_probs: only([false], 'this server does not give log-probabilities yet'),
+  post_sampling_probs: only([false], 'log-probabilities are those before sampling'),
   lora: absent('this server has no adapters'),
   draft_model: absent('drafters are chosen when the server starts; use speculative'),
   'speculative.n_max': absent('use speculative: {"budget": {"policy": "fixed", "nodes": N}}'),
@@ -78,8 +68,6 @@ export const refusedAnywhere = {
 
 /** Unsupported fields of chats. */
 export const refusedInChats = {
-  logprobs: only([false], 'this server does not give log-probabilities yet'),
-  top_logprobs: only([0], 'this server does not give log-probabilities yet'),
   tools: empty(noTools),
   tool_choice: only(['none', 'auto'], noTools),
   parallel_tool_calls: only([true, false], noTools),
@@ -109,7 +97,6 @@ export const refusedInChats = {
 
 /** Unsupported fields of completions of a plain text. */
 export const refusedInTexts = {
-  logprobs: only([0], 'this server does not give log-probabilities yet'),
   echo: only([false], 'the prompt is not repeated'),
   suffix: only([''], 'this server does not fill gaps'),
 }

@@ -1,0 +1,2 @@
+export type * from './types.ts'
+export { FormatCompiler, type AnswerForm } from './compiler.ts'
