@@ -79,5 +79,7 @@ export async function decodeRound<P extends Proposal>(
   const path = emittedTokens(outcome)
   const emitted = path.slice(0, state.append(path, verdict))
   const counts = target.graphs && graphs && graphsSince(target.graphs, graphs)
-  return traceRound({ round: context.round, budget, why, outcome, emitted, hostMs: clock() - scored, graphs: counts })
+  const grown = proposal.kind === 'ranked' ? proposal.grown : undefined
+  const hostMs = clock() - scored
+  return traceRound({ round: context.round, budget, why, outcome, grown, emitted, hostMs, graphs: counts })
 }

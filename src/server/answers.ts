@@ -3,11 +3,12 @@
  * end within a round of theirs.
  */
 import type { Context } from 'hono'
-import type { GenerateRequest, GenerateResult } from '../engine/index.ts'
+import type { GenerateRequest, GenerateResult, RoundTrace } from '../engine/index.ts'
 import { apiErrorOf, ApiError } from './errors.ts'
 import { eventStream, type Send } from './event-stream.ts'
 import type { Ticket } from './gate.ts'
 import type { Work } from './request.ts'
+import { RoundEvents } from './round-events.ts'
 import { timingsOf, usageOf, type Usage } from './timings.ts'
 import type { ServerContext, ServerEnv } from './types.ts'
 
@@ -36,10 +37,10 @@ export async function answer(
   const signal = AbortSignal.any([c.req.raw.signal, context.closing.signal, leaving.signal])
   const requestId = c.get('requestId')
   const head = headOf(format, context)
-  const runAll = (onText: OnText): Promise<GenerateResult[]> =>
-    runAnswers(context, work.requests, { tickets, signal, leaving, requestId, onText })
+  const runAll = (listener: AnswerListener): Promise<GenerateResult[]> =>
+    runAnswers(context, work.requests, { tickets, signal, leaving, requestId, ...listener })
   if (!work.stream) {
-    const results = await runAll(() => undefined)
+    const results = await runAll({ onText: () => undefined })
     return c.json({
       ...head(format.object),
       choices: results.map((result, index) => format.choice(index, result.text, result.finishReason)),
@@ -52,7 +53,11 @@ export async function answer(
       send({ ...head(format.chunkObject), choices, ...(work.includeUsage && { usage: null }), ...more })
     try {
       if (format.opening) for (const index of work.requests.keys()) chunk([format.opening(index)])
-      const results = await runAll((index, text) => chunk([format.delta(index, text)]))
+      const rounds = work.includeRounds ? new RoundEvents(context.engine.tokenizer) : undefined
+      const results = await runAll({
+        onText: (index, text) => chunk([format.delta(index, text)]),
+        onRound: rounds && ((index, trace) => chunk([], { round: rounds.event(index, trace) })),
+      })
       for (const [index, result] of results.entries()) {
         const last = index === results.length - 1
         chunk([format.closing(index, result.finishReason)], last ? { timings: timingsOf(results) } : {})
@@ -69,15 +74,18 @@ export async function answer(
 
 // ---------------------------------------------------------------------------------------------------------------
 
-type OnText = (index: number, text: string) => void
+/** Hears of answers while they grow, by index. */
+interface AnswerListener {
+  readonly onText: (index: number, text: string) => void
+  readonly onRound?: ((index: number, trace: RoundTrace) => void) | undefined
+}
 
-interface Conditions {
+interface Conditions extends AnswerListener {
   readonly tickets: readonly Ticket[]
   readonly signal: AbortSignal
   /** Ends all answers of the request. */
   readonly leaving: AbortController
   readonly requestId: string
-  readonly onText: OnText
 }
 
 async function runAnswers(
@@ -107,15 +115,17 @@ async function runAnswer(
   { engine, gate, metrics, logger }: ServerContext,
   request: GenerateRequest,
   index: number,
-  { tickets, signal, requestId, onText }: Conditions,
+  { tickets, signal, requestId, onText, onRound }: Conditions,
 ): Promise<GenerateResult> {
   const queueMs = (await tickets[index]?.enter(signal)) ?? 0
   const observer = metrics.begin(queueMs)
   let result: GenerateResult | undefined
   try {
     for await (const event of engine.generate({ ...request, signal })) {
-      if (event.type === 'round') observer.round(event.trace)
-      else if (event.type === 'done') result = event
+      if (event.type === 'round') {
+        observer.round(event.trace)
+        onRound?.(index, event.trace)
+      } else if (event.type === 'done') result = event
       else {
         if (event.tokens.length > 0) observer.tokens(event.tokens.length)
         if (event.text !== '') onText(index, event.text)
