@@ -29,6 +29,8 @@ const arrows: Record<string, readonly string[]> = {
   train: ['model', 'cache', 'tensor', 'gguf', 'text', 'sample', 'tree', 'plot'],
   bench: ['engine', 'plot', 'model', 'policy', 'draft', 'tree', 'text', 'gguf', 'ffi'],
   server: ['engine', 'types:text', 'sample'],
+  // Runs in a browser: it knows the rest of the program by HTTP only.
+  page: [],
   cli: ['*'],
   // The package's front door (`src/index.ts`).
   '.': ['*'],
@@ -45,9 +47,12 @@ const walls: Record<string, readonly string[]> = {
   '@hono/node-server': ['server/listen.ts'],
   pino: ['server/log.ts'],
   'prom-client': ['server/metrics.ts'],
-  'eventsource-parser': ['bench/sides/'],
-  'd3-scale': ['plot/'],
-  'd3-shape': ['plot/'],
+  'eventsource-parser': ['bench/sides/', 'page/'],
+  'd3-scale': ['plot/', 'page/'],
+  'd3-shape': ['plot/', 'page/'],
+  preact: ['page/'],
+  '@preact/signals': ['page/'],
+  vite: ['page/vite.config.ts'],
   commander: ['cli/'],
   '@commander-js/extra-typings': ['cli/'],
   'cli-progress': ['cli/'],
@@ -138,7 +143,7 @@ function targetOf(source: Source, specifier: string): string {
 
 const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
   .map((path) => path.split(sep).join('/'))
-  .filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts'))
+  .filter((path) => /\.tsx?$/.test(path) && !/\.(test|fixture)\.ts$/.test(path))
   .map(readSource)
 
 /** Every file but what is fetched or made: paths with forward slashes. */

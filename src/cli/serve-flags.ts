@@ -28,6 +28,7 @@ const serveSchema = z.strictObject({
     .describe('keys that let a request in; others can see them in the list of processes, so prefer a file'),
   apiKeyFile: z.string().optional().describe('file with one key per line; HETEROSPEC_API_KEYS does the same'),
   corsOrigin: z.array(z.string().min(1)).default([]).describe('origins of web pages that may ask'),
+  page: z.boolean().default(true).describe('no page at /, only the interface'),
   metrics: z
     .array(z.enum(['heterospec', 'vllm', 'llamacpp']))
     .min(1)

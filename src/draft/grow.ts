@@ -79,12 +79,13 @@ export function lastWord(first: Budget, { depth }: LevelReport, budget: Budget):
  * if given, allows.
  */
 export function pruneToBudget(tree: TokenTree, budget: Budget, keeps?: GrowthLimits['keeps']): Ranked {
-  if (budget.keep !== undefined) return { kind: 'ranked', tree: tree.keep([0, ...budget.keep]) }
+  if (budget.keep !== undefined) return prunedFrom(tree, { kind: 'ranked', tree: tree.keep([0, ...budget.keep]) })
   const allowed: NodeId[] = []
   for (let node = 0; node < tree.size; node++) {
     if ((tree.depths[node] as number) <= budget.depth && (keeps?.(tree, node) ?? true)) allowed.push(node)
   }
-  return pruneTree(allowed.length === tree.size ? tree : tree.keep(allowed), Math.max(0, Math.floor(budget.nodes)))
+  const shallow = allowed.length === tree.size ? tree : tree.keep(allowed)
+  return prunedFrom(tree, pruneTree(shallow, Math.max(0, Math.floor(budget.nodes))))
 }
 
 /** The tree of a round without drafting. */
@@ -103,6 +104,10 @@ export const passivePolicy: BudgetPolicy = {
 }
 
 // ---------------------------------------------------------------------------------------------------------------
+
+function prunedFrom(grown: TokenTree, ranked: Ranked): Ranked {
+  return ranked.tree.size < grown.size ? { ...ranked, grown } : ranked
+}
 
 const empty = new Float32Array(0)
 const noProbs = (): Float32Array => empty

@@ -249,7 +249,8 @@ class Run {
     try {
       const trace = await orAborted(decodeRound(session, seat, this.#drafting.verifier ?? walk, realClock))
       if (trace === undefined) session.finished = 'aborted'
-      return trace
+      const sourceNames = this.#drafting.drafter?.sources
+      return trace && trace.drafted > 0 && sourceNames ? { ...trace, sourceNames } : trace
     } catch (error) {
       this.#failed = true // rows of a half-finished round are not to be trusted
       throw error

@@ -84,14 +84,9 @@ export async function decodeRound<P extends Proposal>(
   const path = emittedTokens(outcome)
   const emitted = path.slice(0, state.append(path, verdict))
   const counts = passes.graphs && graphs && graphsSince(passes.graphs, graphs)
+  const grown = proposal.kind === 'ranked' ? proposal.grown : undefined
   return traceRound({
-    round: context.round,
-    budget,
-    why,
-    outcome,
-    emitted,
-    hostMs: clock() - scored,
-    graphs: counts,
-    requests: shared?.requests,
+    ...{ round: context.round, budget, why, outcome, grown, emitted },
+    ...{ hostMs: clock() - scored, graphs: counts, requests: shared?.requests },
   })
 }

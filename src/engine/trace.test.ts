@@ -45,6 +45,23 @@ describe('traces', () => {
     expect(cut.tree.acceptedPath).toEqual([1, 2])
   })
 
+  it('name the likeliest of what was pruned, below nodes that were verified or other pruned ones', () => {
+    const grown = createTree(5)
+    const kept = grown.add(0, 10, -0.1)
+    const left = grown.add(0, 11, -1)
+    grown.add(kept, 12, -0.2)
+    grown.add(left, 13, -0.5)
+    grown.add(left, 14, -9)
+    for (let token = 0; token < 60; token++) grown.add(kept, 100 + token, -5)
+    const outcome = { tree: grown.keep([0, kept]), accepted: [], next: 1, context: 7, draftMs: 0, verifyMs: 0 }
+    const { pruned } = traceRound({ round: 0, budget: { depth: 2, width: 2, nodes: 1 }, outcome, grown, emitted: [1], hostMs: 0 }) // prettier-ignore
+    expect(pruned?.count).toBe(64)
+    expect(pruned?.tokens.slice(0, 4)).toEqual([11, 12, 13, 100])
+    expect(pruned?.parents.slice(0, 4)).toEqual([0, 1, 2, 1])
+    expect(pruned?.logProbs.slice(0, 3)).toEqual([-1, -0.2, -0.5])
+    expect(pruned?.tokens).not.toContain(14)
+  })
+
   it('of a request without rounds are zeros, not NaN', () => {
     const summary = new RoundTotals().summary({ drafter: 'none', budget: 'off', lossless: true })
     expect(summary.tau).toBe(0)

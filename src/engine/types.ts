@@ -42,6 +42,17 @@ export interface GenerateRequest extends SampleOptions {
 
 export type TokenOrigin = 'target' | 'drafted'
 
+/** Nodes that the budget left out before the target saw them. */
+export interface PrunedNodes {
+  /** How many there were; the likeliest of them follow, parents before children. */
+  readonly count: number
+  readonly tokens: readonly TokenId[]
+  /** Ids of verified nodes; the first node of this list has the id after theirs. */
+  readonly parents: readonly NodeId[]
+  readonly logProbs: readonly number[]
+  readonly sources: readonly number[]
+}
+
 /** What happened in one round: plain JSON. Metrics, benchmark rows, tree views and replays read it. */
 export interface RoundTrace {
   readonly round: number
@@ -62,6 +73,10 @@ export interface RoundTrace {
     readonly sources: readonly number[]
     readonly acceptedPath: readonly NodeId[]
   }
+  /** What was drafted and not verified, where there was such. */
+  readonly pruned?: PrunedNodes
+  /** Names of the drafters that `sources` point to, where something was drafted. */
+  readonly sourceNames?: readonly string[]
   readonly draftMs: number
   readonly targetMs: number
   /** Verification, commit, learning. */

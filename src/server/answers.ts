@@ -3,12 +3,13 @@
  * end within a round of theirs.
  */
 import type { Context } from 'hono'
-import type { GenerateRequest, GenerateResult } from '../engine/index.ts'
+import type { GenerateRequest, GenerateResult, RoundTrace } from '../engine/index.ts'
 import type { TokenLogProbs } from '../sample/index.ts'
 import { apiErrorOf, ApiError } from './errors.ts'
 import { eventStream, type Send } from './event-stream.ts'
 import type { Ticket } from './gate.ts'
 import type { Work } from './request.ts'
+import { RoundEvents } from './round-events.ts'
 import { timingsOf, usageOf, type Usage } from './timings.ts'
 import type { ServerContext, ServerEnv } from './types.ts'
 
@@ -45,10 +46,10 @@ export async function answer(
   const signal = AbortSignal.any([c.req.raw.signal, context.closing.signal, leaving.signal])
   const requestId = c.get('requestId')
   const head = headOf(format, context)
-  const runAll = (onPiece: OnPiece): Promise<GenerateResult[]> =>
-    runAnswers(context, work.requests, { tickets, signal, leaving, requestId, onPiece })
+  const runAll = (listener: AnswerListener): Promise<GenerateResult[]> =>
+    runAnswers(context, work.requests, { tickets, signal, leaving, requestId, ...listener })
   if (!work.stream) {
-    const results = await runAll(() => undefined)
+    const results = await runAll({ onPiece: () => undefined })
     return c.json({
       ...head(format.object),
       choices: results.map((result, index) => format.choice(index, result, result.finishReason)),
@@ -62,9 +63,13 @@ export async function answer(
     try {
       if (format.opening) for (const index of work.requests.keys()) chunk([format.opening(index)])
       const streamed = work.requests.map(() => new StreamedAnswer())
-      const results = await runAll((index, piece) => {
-        const delta = streamed[index]?.add(piece)
-        if (delta) chunk([format.delta(index, delta)])
+      const rounds = work.includeRounds ? new RoundEvents(context.engine.tokenizer) : undefined
+      const results = await runAll({
+        onPiece: (index, piece) => {
+          const delta = streamed[index]?.add(piece)
+          if (delta) chunk([format.delta(index, delta)])
+        },
+        onRound: rounds && ((index, trace) => chunk([], { round: rounds.event(index, trace) })),
       })
       for (const [index, result] of results.entries()) {
         const last = index === results.length - 1
@@ -83,7 +88,11 @@ export async function answer(
 
 // ---------------------------------------------------------------------------------------------------------------
 
-type OnPiece = (index: number, piece: AnswerPiece) => void
+/** Hears of answers while they grow, by index. */
+interface AnswerListener {
+  readonly onPiece: (index: number, piece: AnswerPiece) => void
+  readonly onRound?: ((index: number, trace: RoundTrace) => void) | undefined
+}
 
 /** What of one answer was sent: tokens without a text of their own wait for the next piece that has one. */
 class StreamedAnswer {
@@ -107,13 +116,12 @@ class StreamedAnswer {
   }
 }
 
-interface Conditions {
+interface Conditions extends AnswerListener {
   readonly tickets: readonly Ticket[]
   readonly signal: AbortSignal
   /** Ends all answers of the request. */
   readonly leaving: AbortController
   readonly requestId: string
-  readonly onPiece: OnPiece
 }
 
 async function runAnswers(
@@ -143,15 +151,17 @@ async function runAnswer(
   { engine, gate, metrics, logger }: ServerContext,
   request: GenerateRequest,
   index: number,
-  { tickets, signal, requestId, onPiece }: Conditions,
+  { tickets, signal, requestId, onPiece, onRound }: Conditions,
 ): Promise<GenerateResult> {
   const queueMs = (await tickets[index]?.enter(signal)) ?? 0
   const observer = metrics.begin(queueMs)
   let result: GenerateResult | undefined
   try {
     for await (const event of engine.generate({ ...request, signal })) {
-      if (event.type === 'round') observer.round(event.trace)
-      else if (event.type === 'done') result = event
+      if (event.type === 'round') {
+        observer.round(event.trace)
+        onRound?.(index, event.trace)
+      } else if (event.type === 'done') result = event
       else {
         if (event.tokens.length > 0) observer.tokens(event.tokens.length)
         onPiece(index, event)

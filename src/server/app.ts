@@ -19,6 +19,7 @@ import { Gate } from './gate.ts'
 import { refuseForeignPages, requireHost } from './guard.ts'
 import { silentLogger } from './log.ts'
 import { createMetrics } from './metrics.ts'
+import { builtPage, servePage } from './page.ts'
 import { addAboutRoutes } from './routes/about.ts'
 import { addCompletions } from './routes/completions.ts'
 import { addTextRoutes } from './routes/text.ts'
@@ -42,6 +43,7 @@ export function createApp(engine: Engine, options: ServerOptions = {}): ServerAp
   if (options.corsOrigins?.length) {
     app.use(cors({ origin: [...options.corsOrigins], exposeHeaders: ['X-Request-Id', 'Retry-After'] }))
   }
+  if (options.page !== false) app.use(servePage(options.page ?? builtPage()))
   app.use(requireKey(options.apiKeys ?? [], OPEN_PATHS), limitBody(options.bodyLimit ?? 4 * 2 ** 20))
   addAboutRoutes(app, context)
   addTextRoutes(app, context)

@@ -17,6 +17,7 @@ export interface Work {
   readonly answersPerPrompt: number
   readonly stream: boolean
   readonly includeUsage: boolean
+  readonly includeRounds: boolean
 }
 
 /** Tokens of an answer to a plain text where nobody says: as at OpenAI. */
@@ -112,7 +113,15 @@ function work(
     answersPerPrompt: answers.length,
     stream: body.stream ?? false,
     includeUsage: body.stream_options?.include_usage ?? false,
+    includeRounds: includesRounds(body),
   }
+}
+
+function includesRounds({ stream, stream_options }: CommonFields): boolean {
+  if (!stream_options?.include_rounds) return false
+  if (stream) return true
+  const message = 'expected stream_options.include_rounds with "stream": true, got it without; add "stream"'
+  throw new ApiError(400, message, { param: 'stream_options.include_rounds', code: 'invalid_value' })
 }
 
 /** What the request says, else how the server was started, else OpenAI's temperature. */

@@ -29,6 +29,8 @@ export interface ServerOptions {
   readonly maxTokens?: number | undefined
   /** What the engine was opened with: requests may then use its draft model and head. */
   readonly speculative?: SpeculativeOptions | undefined
+  /** Folder of the page at `/`; false: none. Default: the one that the package brings along. */
+  readonly page?: string | false | undefined
   readonly logger?: ServerLogger | undefined
 }
 

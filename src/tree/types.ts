@@ -44,6 +44,8 @@ export interface TokenTree {
 export interface Ranked {
   readonly kind: 'ranked'
   readonly tree: TokenTree
+  /** What `tree` was pruned from, where something was left out. For traces and pictures: nothing is decided by it. */
+  readonly grown?: TokenTree
 }
 
 /** Tokens drawn by chance from the draft's distribution: ratio rules may judge them, and so may the walk. */

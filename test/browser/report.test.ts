@@ -2,36 +2,16 @@
  * The benchmark's report as a reader has it: opened from a file in Chromium. Looks for errors, requests, violations of
  * accessibility (axe), and tries the keyboard, paper and a narrow screen.
  */
-import { accessSync, constants } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import axe, { type AxeResults } from 'axe-core'
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { renderPage } from '../../src/bench/report/index.ts'
 import { showInterval } from '../../src/bench/statistics.ts'
 import { benchDocument } from '../fixtures/bench-document.ts'
-
-/** A Chromium of this machine, or nothing. */
-function findBrowser(): string | undefined {
-  const named = process.env['CHROME_PATH']
-  const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
-  const folders = (process.env['PATH'] ?? '').split(delimiter)
-  const candidates = [
-    ...(named ? [named] : []),
-    ...names.flatMap((name) => folders.map((folder) => join(folder, name))),
-  ]
-  return candidates.find((path) => {
-    try {
-      accessSync(path, constants.X_OK)
-      return true
-    } catch {
-      return false
-    }
-  })
-}
+import { findBrowser, violations } from './browser.ts'
 
 const executable = findBrowser()
 const documents = {
@@ -55,12 +35,6 @@ async function open(name: Name, options: BrowserContextOptions = {}): Promise<Pa
   })
   await page.goto(pathToFileURL(join(folder, `${name}.html`)).href)
   return page
-}
-
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source)
-  const found = await page.evaluate<AxeResults>('axe.run()')
-  return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`)
 }
 
 /** Runs a function of the frames that scroll by themselves; text, because here are no types of the browser. */

@@ -52,6 +52,7 @@ async function serve(model: string | undefined, options: Typed): Promise<void> {
     queueLimit: settings.queueLimit,
     bodyLimit: settings.bodyLimit,
     metrics: settings.metrics,
+    page: settings.page ? undefined : false,
     sampling: readFlags(typed, samplingFlags.flags),
     maxTokens: typed['maxTokens'] as number | undefined,
     speculative: await withLocalDraftModel(asked, {}),

@@ -1,7 +1,7 @@
 /** `/tokenize`, `/detokenize` and `/apply-template`, as llama-server has them. */
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
-import type { Tokenizer } from '../../text/index.ts'
 import { ApiError } from '../errors.ts'
+import { pieceOf } from '../pieces.ts'
 import { chatMessages, idsOf } from '../request.ts'
 import { messagesSchema } from '../schemas/completions.ts'
 import type { ServerContext, ServerEnv } from '../types.ts'
@@ -16,8 +16,10 @@ export function addTextRoutes(app: OpenAPIHono<ServerEnv>, context: ServerContex
     return c.json({ tokens: with_pieces ? tokens.map((id) => ({ id, piece: pieceOf(id, tokenizer) })) : tokens }, 200)
   })
   app.openapi(detokenizeRoute, (c) => {
-    const { tokens } = c.req.valid('json')
-    return c.json({ content: tokenizer.detokenize([...idsOf(tokens, context)], { special: true }) }, 200)
+    const { tokens, with_pieces } = c.req.valid('json')
+    const ids = [...idsOf(tokens, context)]
+    const content = tokenizer.detokenize(ids, { special: true })
+    return c.json({ content, ...(with_pieces && { pieces: ids.map((id) => pieceOf(id, tokenizer)) }) }, 200)
   })
   app.openapi(templateRoute, (c) => {
     const { messages, add_generation_prompt } = c.req.valid('json')
@@ -32,17 +34,9 @@ export function addTextRoutes(app: OpenAPIHono<ServerEnv>, context: ServerContex
 
 // ---------------------------------------------------------------------------------------------------------------
 
-/** A token's text, or its bytes where they are no text on their own. */
-function pieceOf(id: number, tokenizer: Tokenizer): string | number[] {
-  const bytes = tokenizer.bytes(id, true)
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-  } catch {
-    return [...bytes]
-  }
-}
-
 const flag = (fallback: boolean, what: string) => z.boolean('true or false').default(fallback).describe(what)
+
+const piece = z.union([z.string(), z.array(z.int()).readonly()])
 
 const tokenizeRoute = createRoute({
   method: 'post',
@@ -64,7 +58,7 @@ const tokenizeRoute = createRoute({
     200: json(
       'The tokens.',
       z.object({
-        tokens: z.array(z.union([z.int(), z.object({ id: z.int(), piece: z.union([z.string(), z.array(z.int())]) })])),
+        tokens: z.array(z.union([z.int(), z.object({ id: z.int(), piece })])),
       }),
     ),
     ...errorResponses,
@@ -78,11 +72,17 @@ const detokenizeRoute = createRoute({
   request: {
     body: jsonBody(
       z
-        .strictObject({ tokens: z.array(z.int('a token id').min(0, 'a token id'), 'a list of token ids') })
+        .strictObject({
+          tokens: z.array(z.int('a token id').min(0, 'a token id'), 'a list of token ids'),
+          with_pieces: flag(false, "Give each token's text (or bytes) too."),
+        })
         .openapi('DetokenizeRequest'),
     ),
   },
-  responses: { 200: json('The text.', z.object({ content: z.string() })), ...errorResponses },
+  responses: {
+    200: json('The text.', z.object({ content: z.string(), pieces: z.array(piece).optional() })),
+    ...errorResponses,
+  },
 })
 
 const templateRoute = createRoute({

@@ -90,6 +90,10 @@ export const requestFields = {
   stream_options: z
     .strictObject({
       include_usage: z.boolean('true or false').nullish(),
+      include_rounds: z
+        .boolean('true or false')
+        .nullish()
+        .describe('Send what happened in each round of speculation as an event of its own, without choices.'),
       include_obfuscation: z.literal(false, 'false (this server sends no obfuscation)').nullish(),
     })
     .nullish(),

@@ -1,0 +1,65 @@
+/** Two settings on the same prompt: one after the other, so that neither takes time from the other. */
+import { Answer } from './answer.ts'
+import type { Api } from './api.ts'
+import { nameOf, requestOf, type Settings, type Speculation } from './settings.ts'
+import { figure, seconds } from './words.ts'
+
+/** Two of something. */
+export type Pair<T> = readonly [T, T]
+
+export class Comparison {
+  readonly answers: Pair<Answer>
+  readonly #bodies: Pair<object>
+  #isStopped = false
+
+  constructor(prompt: string, settings: Settings, speculations: Pair<Speculation>) {
+    // With chance in play the same seed makes the same text.
+    const shared = { ...settings, seed: settings.seed ?? 1 }
+    const bodyOf = (speculation: Speculation): object => ({
+      ...requestOf({ ...shared, speculation }, [{ role: 'user', content: prompt }]),
+      // The second one shall not find the prompt read by the first.
+      cache_prompt: false,
+    })
+    const [a, b] = speculations
+    this.answers = [new Answer(nameOf(a)), new Answer(nameOf(b))]
+    this.#bodies = [bodyOf(a), bodyOf(b)]
+  }
+
+  /** Runs both to their ends. Never throws. */
+  async run(api: Api): Promise<void> {
+    const [a, b] = this.answers
+    await a.run(api, this.#bodies[0])
+    if (!this.#isStopped) await b.run(api, this.#bodies[1])
+  }
+
+  /** Ends what is running, and the other one never begins. */
+  stop(): void {
+    this.#isStopped = true
+    for (const answer of this.answers) answer.stop()
+  }
+
+  /** Whether more is to come. */
+  get isRunning(): boolean {
+    return !this.#isStopped && this.answers.some((answer) => answer.isOpen)
+  }
+
+  /** Whether both came to their end. */
+  get isComplete(): boolean {
+    return this.answers.every((answer) => answer.state.value === 'done')
+  }
+
+  /** Milliseconds of the slower one so far. */
+  get slowestMs(): number {
+    return Math.max(...this.answers.map(({ ms }) => ms))
+  }
+
+  /** Which one was faster, and whether they said the same. */
+  verdict(): string {
+    const [a, b] = this.answers
+    if (!this.isComplete) return 'Not both came to their end.'
+    const [slow, fast, name] = a.ms >= b.ms ? [a, b, 'B'] : [b, a, 'A']
+    const same = a.text === b.text ? 'The texts are the same, character for character.' : 'The texts differ.'
+    const times = figure(slow.ms / Math.max(1, fast.ms))
+    return `${name} took ${seconds(fast.ms)} instead of ${seconds(slow.ms)}: ${times} times as fast. ${same}`
+  }
+}

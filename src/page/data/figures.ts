@@ -1,0 +1,75 @@
+/** Figures of an answer, from its rounds: speed, tokens per pass, acceptance by depth, where the time went. */
+import type { Round } from '../types.ts'
+
+/** Of rounds so far. */
+export interface Figures {
+  readonly rounds: number
+  readonly tokens: number
+  readonly ms: number
+  /** Tokens per second of rounds. */
+  readonly speed: number
+  /** What plain decoding would give by the price of a plain pass; undefined where no round tells it. */
+  readonly plainSpeed: number | undefined
+  /** Tokens per pass of the target. */
+  readonly tau: number
+  readonly drafted: number
+  readonly accepted: number
+  /** By depth from 1: of rounds that drafted so deep, the share that accepted a node there. */
+  readonly acceptance: readonly { readonly share: number; readonly offered: number }[]
+  readonly time: { readonly target: number; readonly draft: number; readonly rest: number }
+}
+
+/** Sums over rounds. */
+export function figuresOf(rounds: readonly Round[]): Figures {
+  const sum = (pick: (round: Round) => number): number => rounds.reduce((total, round) => total + pick(round), 0)
+  const tokens = sum(({ emitted }) => emitted.length)
+  const time = { target: sum((r) => r.targetMs), draft: sum((r) => r.draftMs), rest: sum((r) => r.hostMs) }
+  const ms = time.target + time.draft + time.rest
+  return {
+    rounds: rounds.length,
+    tokens,
+    ms,
+    speed: ms > 0 ? (1000 * tokens) / ms : 0,
+    plainSpeed: plainSpeedOf(rounds),
+    tau: rounds.length > 0 ? tokens / rounds.length : 0,
+    drafted: sum(({ drafted }) => drafted),
+    accepted: sum(({ accepted }) => accepted),
+    acceptance: acceptanceOf(rounds),
+    time,
+  }
+}
+
+/** Tokens per second around each round: over it and the `window - 1` before. */
+export function speedsOf(rounds: readonly Round[], window = 8): number[] {
+  return rounds.map((_, index) => figuresOf(rounds.slice(Math.max(0, index + 1 - window), index + 1)).speed)
+}
+
+/** The depth of each node of a tree, the root's being 0. */
+export function depthsOf(parents: readonly number[]): number[] {
+  const depths: number[] = []
+  for (const parent of parents) depths.push(parent < 0 ? 0 : (depths[parent] ?? 0) + 1)
+  return depths
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+function acceptanceOf(rounds: readonly Round[]): Figures['acceptance'] {
+  const offered: number[] = []
+  const accepted: number[] = []
+  for (const round of rounds) {
+    const deepest = Math.max(...depthsOf(round.tree.parents))
+    for (let depth = 0; depth < deepest; depth++) {
+      offered[depth] = (offered[depth] ?? 0) + 1
+      accepted[depth] = (accepted[depth] ?? 0) + (round.accepted > depth ? 1 : 0)
+    }
+  }
+  return offered.map((count, depth) => ({ share: (accepted[depth] ?? 0) / count, offered: count }))
+}
+
+/** By what budgets believe of a plain pass, else by the plain passes there were. */
+function plainSpeedOf(rounds: readonly Round[]): number | undefined {
+  const told = rounds.map(({ why }) => why?.['plainMs']).filter((ms) => typeof ms === 'number' && ms > 0)
+  const plain = rounds.filter(({ drafted }) => drafted === 0).map(({ targetMs }) => targetMs)
+  const known = (told.length > 0 ? told : plain) as readonly number[]
+  return known.length > 0 ? (1000 * known.length) / known.reduce((sum, ms) => sum + ms, 0) : undefined
+}

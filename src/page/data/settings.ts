@@ -1,0 +1,104 @@
+/** What a user may set, and the request that it comes to. The text of an answer depends on sampling only, never on drafting. */
+
+/** Ways of drafting that the page offers: the request's word, and what people read. */
+export const methods = {
+  server: 'Server’s setting',
+  off: 'None: plain decoding',
+  auto: 'Automatic',
+  lookup: 'Lookup',
+  recycling: 'Token recycling',
+  combined: 'Lookup and recycling',
+  eagle3: 'Draft head',
+  model: 'Draft model',
+} as const
+
+/** Budgets that the page offers. */
+export const budgets = {
+  server: 'The default',
+  goodput: 'Goodput',
+  'heterospec-cost': 'HeteroSpec with prices',
+  heterospec: 'HeteroSpec',
+  eagle: 'EAGLE’s fixed tree',
+  fixed: 'Fixed number of nodes',
+} as const
+
+/** How an answer is drafted. */
+export interface Speculation {
+  readonly method: keyof typeof methods
+  /** For all methods but `server` and `off`. */
+  readonly budget: keyof typeof budgets
+  /** Of the budget `fixed`. */
+  readonly nodes: number
+}
+
+/** How tokens are chosen. Undefined: the server's own. */
+export interface Sampling {
+  readonly temperature: number
+  readonly topP: number | undefined
+  readonly topK: number | undefined
+  readonly maxTokens: number | undefined
+  readonly seed: number | undefined
+}
+
+/** All settings of a conversation. */
+export interface Settings extends Sampling {
+  readonly system: string
+  readonly speculation: Speculation
+}
+
+/** A message of a conversation. */
+export interface Message {
+  readonly role: 'system' | 'user' | 'assistant'
+  readonly content: string
+}
+
+/** Greedy, of moderate length, drafted as the server was started. */
+export const defaultSettings: Settings = {
+  system: '',
+  temperature: 0,
+  topP: undefined,
+  topK: undefined,
+  maxTokens: 256,
+  seed: undefined,
+  speculation: { method: 'server', budget: 'server', nodes: 8 },
+}
+
+/** Whether the budget of these settings has a say. */
+export function hasBudget({ method }: Speculation): boolean {
+  return method !== 'server' && method !== 'off'
+}
+
+/** The field `speculative`; undefined leaves it to the server. */
+export function speculativeOf(speculation: Speculation): unknown {
+  const { method, budget, nodes } = speculation
+  if (method === 'server') return undefined
+  if (method === 'off') return false
+  const named = method === 'auto' ? {} : { method }
+  if (budget === 'server') return method === 'auto' ? 'auto' : named
+  return { ...named, budget: budget === 'fixed' ? { policy: 'fixed', nodes } : { policy: budget } }
+}
+
+/** A sentence for these settings, short enough for a heading. */
+export function nameOf(speculation: Speculation): string {
+  const { method, budget, nodes } = speculation
+  if (!hasBudget(speculation) || budget === 'server') return methods[method]
+  const limit = budget === 'fixed' ? `${nodes} nodes` : budgets[budget]
+  return `${methods[method]}, ${limit}`
+}
+
+/** The body of a streamed chat that tells its rounds. */
+export function requestOf(settings: Settings, messages: readonly Message[]): object {
+  const { system, temperature, topP, topK, maxTokens, seed, speculation } = settings
+  const speculative = speculativeOf(speculation)
+  return {
+    messages: system.trim() === '' ? messages : [{ role: 'system', content: system }, ...messages],
+    temperature,
+    ...(topP !== undefined && { top_p: topP }),
+    ...(topK !== undefined && { top_k: topK }),
+    ...(maxTokens !== undefined && { max_tokens: maxTokens }),
+    ...(seed !== undefined && { seed }),
+    ...(speculative !== undefined && { speculative }),
+    stream: true,
+    stream_options: { include_rounds: true },
+  }
+}

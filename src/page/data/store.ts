@@ -1,0 +1,106 @@
+/** What the views of the page share: the server, settings, the conversation, and which round is being looked at. */
+import { signal, type Signal } from '@preact/signals'
+import { Answer } from './answer.ts'
+import { Api, ServerProblem } from './api.ts'
+import { defaultSettings, nameOf, requestOf, type Message, type Settings } from './settings.ts'
+
+/** One question and the answer to it. */
+export interface Turn {
+  readonly question: string
+  readonly answer: Answer
+}
+
+/** The round and node that are looked at. */
+export interface Look {
+  /** Undefined: the newest round. */
+  readonly round: number | undefined
+  /** `own`: the token that the target added. Undefined: the root. */
+  readonly node: number | 'own' | undefined
+}
+
+/** The newest round, nothing of it in particular. */
+export const newest: Look = { round: undefined, node: undefined }
+
+/** State of the page. One per page. */
+export class Store {
+  readonly api = new Api()
+  /** Name of the model; empty until the server has told it. */
+  readonly model = signal('')
+  /** What keeps the server from being used; empty: nothing. */
+  readonly problem = signal('')
+  readonly needsKey = signal(false)
+  readonly settings: Signal<Settings> = signal(defaultSettings)
+  readonly turns: Signal<readonly Turn[]> = signal([])
+  /** The answer whose rounds are shown; undefined: the last one of the conversation. */
+  readonly shown: Signal<Answer | undefined> = signal(undefined)
+  readonly look: Signal<Look> = signal(newest)
+  /** Said to those who do not see the page. */
+  readonly announcement = signal('')
+
+  /** Asks the server for its name; with a key if there is one. */
+  async connect(): Promise<void> {
+    try {
+      this.model.value = await this.api.model()
+      this.needsKey.value = false
+      this.problem.value = ''
+    } catch (error) {
+      this.needsKey.value = error instanceof ServerProblem && error.status === 401
+      this.problem.value = error instanceof Error ? error.message : String(error)
+    }
+  }
+
+  /** The answer that is being written, if one is. */
+  get working(): Answer | undefined {
+    const last = this.turns.value.at(-1)?.answer
+    return last && (last.state.value === 'waiting' || last.state.value === 'streaming') ? last : undefined
+  }
+
+  /** Asks the next question. */
+  async ask(question: string): Promise<void> {
+    const settings = this.settings.value
+    const answer = new Answer(nameOf(settings.speculation))
+    const messages = [...messagesOf(this.turns.value), { role: 'user', content: question } as const]
+    this.turns.value = [...this.turns.value, { question, answer }]
+    this.shown.value = undefined
+    this.look.value = newest
+    await answer.run(this.api, requestOf(settings, messages))
+    if (answer.status === 401) this.needsKey.value = true
+    this.announcement.value = sentenceOf(answer)
+  }
+
+  /** Asks the last question again, with the settings of now. */
+  async regenerate(): Promise<void> {
+    const last = this.turns.value.at(-1)
+    if (!last) return
+    this.turns.value = this.turns.value.slice(0, -1)
+    await this.ask(last.question)
+  }
+
+  /** A new conversation. */
+  clear(): void {
+    this.working?.stop()
+    this.turns.value = []
+    this.shown.value = undefined
+    this.look.value = newest
+  }
+}
+
+/** How an answer ended, in one sentence. */
+export function sentenceOf(answer: Answer): string {
+  const state = answer.state.value
+  if (state === 'failed') return `The answer failed: ${answer.reason}`
+  if (state === 'stopped') return 'The answer was stopped.'
+  return answer.reason === 'length' ? 'The answer reached its length.' : 'The answer is complete.'
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+/** Questions without an answer are left out: templates want the roles in turn. */
+function messagesOf(turns: readonly Turn[]): Message[] {
+  return turns
+    .filter(({ answer }) => answer.text !== '')
+    .flatMap(({ question, answer }): Message[] => [
+      { role: 'user', content: question },
+      { role: 'assistant', content: answer.text },
+    ])
+}

@@ -1,0 +1,48 @@
+/** Trace files: one line of JSON per round, as `heterospec run --trace` writes them and this page saves them. */
+import type { Round } from '../types.ts'
+import { readRound } from './rounds.ts'
+
+/** More would not be looked at, and the page has to hold them all. */
+const MOST_ROUNDS = 20_000
+
+/** The answers of a file, each its rounds, or the sentence that says what is wrong with it. A new answer begins at round 0. */
+export function readTraceFile(text: string): readonly (readonly Round[])[] | string {
+  const lines = text.split('\n')
+  const answers: Round[][] = []
+  let count = 0
+  for (const [index, line] of lines.entries()) {
+    if (line.trim() === '') continue
+    if (++count > MOST_ROUNDS) return `expected at most ${MOST_ROUNDS} rounds, got more; cut the file`
+    const round = readRound(parse(line))
+    if (typeof round === 'string') return `line ${index + 1}: ${round}`
+    const current = answers.at(-1)
+    if (current === undefined || round.round === 0) answers.push([round])
+    else current.push(round)
+  }
+  return answers.length > 0 ? answers : 'expected at least one round, got an empty file; choose a file of --trace'
+}
+
+/** The text of a trace file with these rounds. */
+export function writeTraceFile(rounds: readonly Round[]): string {
+  return rounds.map((round) => `${JSON.stringify(round)}\n`).join('')
+}
+
+/** All token ids that a picture of these rounds needs, each once. */
+export function tokensOfRounds(rounds: readonly Round[]): number[] {
+  const ids = new Set<number>()
+  for (const { tree, pruned, emitted } of rounds) {
+    for (const list of [tree.tokens, pruned?.tokens ?? [], emitted]) for (const id of list) ids.add(id)
+  }
+  return [...ids]
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+/** Undefined for what is no JSON: no round either. */
+function parse(line: string): unknown {
+  try {
+    return JSON.parse(line) as unknown
+  } catch {
+    return undefined
+  }
+}

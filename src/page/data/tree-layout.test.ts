@@ -1,0 +1,31 @@
+import { describe, expect, it } from 'vitest'
+import { makeRound } from './rounds.fixture.ts'
+import { layoutTree } from './tree-layout.ts'
+
+const round = makeRound(
+  { tokens: [1, 2, 3, 4, 5], parents: [-1, 0, 0, 2, 2], acceptedPath: [2, 4], emitted: [3, 5, 6] },
+  { pruned: { count: 2, tokens: [7, 8], parents: [4, 5], logProbs: [-1, -2], sources: [0, 1] } },
+)
+
+describe('the layout of a tree', () => {
+  it('keeps what was emitted on the top line and gives every leaf a line of its own', () => {
+    const { nodes, rows, columns } = layoutTree(round, new Map(), true)
+    const emitted = nodes.filter(({ state }) => ['root', 'accepted', 'own'].includes(state))
+    expect(emitted.map(({ token, row, depth }) => [token, row, depth])).toEqual([[1, 0, 0], [3, 0, 1], [5, 0, 2], [6, 0, 3]]) // prettier-ignore
+    const leaves = nodes.filter(({ children }) => children.length === 0)
+    expect(new Set(leaves.map(({ row }) => row)).size).toBe(leaves.length)
+    expect([rows, columns]).toEqual([leaves.length, 5])
+    expect(nodes.map(({ state }) => state)).toEqual(['root', 'rejected', 'accepted', 'rejected', 'accepted', 'pruned', 'pruned', 'own']) // prettier-ignore
+  })
+
+  it('hides what was pruned', () => {
+    const { nodes } = layoutTree(round, new Map(), false)
+    expect(nodes.map(({ state }) => state)).not.toContain('pruned')
+    expect(nodes.at(-1)).toMatchObject({ state: 'own', token: 6, parent: 4 })
+  })
+
+  it('has no token of the target’s own where the answer ended inside the accepted path', () => {
+    const { nodes } = layoutTree({ ...round, emitted: [3, 5] }, new Map(), false)
+    expect(nodes.map(({ state }) => state)).not.toContain('own')
+  })
+})

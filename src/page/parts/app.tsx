@@ -1,0 +1,121 @@
+/** The frame of the page: which view is shown, the model's name, the theme, and what is wrong. */
+import type { ComponentChildren } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
+import type { Store } from '../data/store.ts'
+import { Chat } from './chat.tsx'
+import { Compare } from './compare.tsx'
+import { Replay } from './replay.tsx'
+import { StoreContext } from './store-context.ts'
+
+/** The page. */
+export function App({ store }: { readonly store: Store }): ComponentChildren {
+  const [view, setView] = useState(viewOf(location.hash))
+  useEffect(() => {
+    const change = (): void => setView(viewOf(location.hash))
+    window.addEventListener('hashchange', change)
+    void store.connect()
+    return () => window.removeEventListener('hashchange', change)
+  }, [store])
+  return (
+    <StoreContext.Provider value={store}>
+      <a class="skip" href="#main" onClick={skip}>
+        To the content
+      </a>
+      <header class="top">
+        <h1>
+          <Sign /> heterospec
+        </h1>
+        <nav aria-label="Views">
+          {Object.entries(views).map(([name, words]) => (
+            <a key={name} href={`#${name}`} aria-current={name === view ? 'page' : undefined}>
+              {words}
+            </a>
+          ))}
+        </nav>
+        <span class="model" title="The model of this server">
+          {store.model.value}
+        </span>
+        <ThemeButton />
+      </header>
+      {store.needsKey.value ? (
+        <KeyForm store={store} />
+      ) : (
+        store.problem.value !== '' && <p class="alarm strip">{store.problem.value}</p>
+      )}
+      <main id="main" tabIndex={-1}>
+        {view === 'chat' && <Chat />}
+        {view === 'compare' && <Compare />}
+        {view === 'replay' && <Replay />}
+      </main>
+      <p class="unseen" role="status" aria-live="polite">
+        {store.announcement.value}
+      </p>
+    </StoreContext.Provider>
+  )
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+const views = { chat: 'Chat', compare: 'Side by side', replay: 'Replay' } as const
+
+type View = keyof typeof views
+
+function viewOf(hash: string): View {
+  const name = hash.slice(1)
+  return name in views ? (name as View) : 'chat'
+}
+
+/** The address stays: it names the view. */
+function skip(event: Event): void {
+  event.preventDefault()
+  document.getElementById('main')?.focus()
+}
+
+function Sign(): ComponentChildren {
+  return (
+    <svg width="26" height="22" viewBox="4 4 24 22" aria-hidden="true">
+      <g fill="none" stroke-width="2.5" stroke-linecap="round">
+        <path class="sign-on" d="M8 16h5l5-7h6" />
+        <path class="sign-off" d="M13 16h11M13 16l5 7h6" />
+      </g>
+    </svg>
+  )
+}
+
+/** Light, dark, or as the system is. */
+function ThemeButton(): ComponentChildren {
+  const [theme, setTheme] = useState<'system' | 'light' | 'dark'>('system')
+  useEffect(() => {
+    if (theme === 'system') delete document.documentElement.dataset['theme']
+    else document.documentElement.dataset['theme'] = theme
+  }, [theme])
+  const next = { system: 'light', light: 'dark', dark: 'system' } as const
+  const words = { system: 'as the system', light: 'light', dark: 'dark' }
+  return (
+    <button type="button" class="small theme" onClick={() => setTheme(next[theme])}>
+      Theme: {words[theme]}
+    </button>
+  )
+}
+
+function KeyForm({ store }: { readonly store: Store }): ComponentChildren {
+  const [key, setKey] = useState('')
+  return (
+    <form
+      class="strip key"
+      onSubmit={(event) => {
+        event.preventDefault()
+        store.api.key = key
+        void store.connect()
+      }}
+    >
+      <label>
+        This server wants an API key{' '}
+        <input type="password" autocomplete="off" value={key} onInput={(event) => setKey(event.currentTarget.value)} />
+      </label>{' '}
+      <button type="submit" class="small">
+        Use it
+      </button>
+    </form>
+  )
+}

@@ -1,0 +1,193 @@
+/** The conversation: questions, answers while they grow, and where the next question is typed. */
+import type { ComponentChildren } from 'preact'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type { Answer } from '../data/answer.ts'
+import { sentenceOf, type Turn } from '../data/store.ts'
+import { writeTraceFile } from '../data/trace-file.ts'
+import { count, figure, seconds } from '../data/words.ts'
+import { saveFile } from './files.ts'
+import { useAnswer, useTicks } from './hooks.ts'
+import { Inspector } from './inspector.tsx'
+import { OriginLegend } from './legend.tsx'
+import { SettingsView } from './settings-view.tsx'
+import { useStore } from './store-context.ts'
+import { Tokens } from './tokens.tsx'
+
+/** Settings, conversation, and the inside of the answer that is looked at. */
+export function Chat(): ComponentChildren {
+  const store = useStore()
+  const turns = store.turns.value
+  const shown = store.shown.value ?? turns.at(-1)?.answer
+  return (
+    <div class="chat">
+      <details class="side" open={window.innerWidth >= 1180}>
+        <summary>Settings</summary>
+        <SettingsView settings={store.settings.value} onChange={(settings) => (store.settings.value = settings)} />
+      </details>
+      <section class="conversation" aria-label="Conversation">
+        <Log turns={turns} />
+        <Composer />
+      </section>
+      <Inspector answer={shown} look={store.look.value} onLook={(look) => (store.look.value = look)} />
+    </div>
+  )
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+/** Short, and each shows something: copying, listing, and text that is hard to guess. */
+const examples = [
+  'Write the numbers from 1 to 30, separated by commas.',
+  'Why is the sky blue? Answer in two sentences.',
+  'Write a function in Python that adds two numbers, then the same function with a docstring.',
+]
+
+function Log({ turns }: { readonly turns: readonly Turn[] }): ComponentChildren {
+  const store = useStore()
+  const frame = useRef<HTMLDivElement>(null)
+  const last = turns.at(-1)?.answer
+  useAnswer(last)
+  // The newest text stays in view, unless the reader has gone back.
+  const follows = useRef(true)
+  useEffect(() => {
+    if (follows.current) frame.current?.scrollTo(0, frame.current.scrollHeight)
+  })
+  const onScroll = (): void => {
+    const { scrollTop = 0, scrollHeight = 0, clientHeight = 0 } = frame.current ?? {}
+    follows.current = scrollHeight - scrollTop - clientHeight < 40
+  }
+  return (
+    <div class="log" ref={frame} onScroll={onScroll} tabIndex={0} role="region" aria-label="Messages">
+      {turns.length === 0 && (
+        <div class="welcome">
+          <h2>Ask the model something</h2>
+          <p>The colours of the answer tell who guessed each token; beside it you see every round as it happens.</p>
+          <ul>
+            {examples.map((example) => (
+              <li key={example}>
+                <button type="button" onClick={() => void store.ask(example)}>
+                  {example}
+                </button>
+              </li>
+            ))}
+          </ul>
+        </div>
+      )}
+      {turns.map((turn, index) => (
+        <TurnView key={index} turn={turn} isLast={index === turns.length - 1} />
+      ))}
+    </div>
+  )
+}
+
+function TurnView({ turn, isLast }: { readonly turn: Turn; readonly isLast: boolean }): ComponentChildren {
+  const store = useStore()
+  const { question, answer } = turn
+  useAnswer(answer)
+  const isShown = (store.shown.value ?? store.turns.value.at(-1)?.answer) === answer
+  const look = store.look.value
+  const pick = (round: number, node: number | 'own'): void => {
+    store.shown.value = isLast ? undefined : answer
+    store.look.value = { round, node }
+  }
+  const isOpen = answer.isOpen
+  return (
+    <>
+      <article class="question" aria-label="You">
+        {question}
+      </article>
+      <article class="answer" aria-label="Answer" aria-busy={isOpen}>
+        <Tokens answer={answer} round={isShown ? look.round : undefined} onPick={pick} />
+        {answer.state.value === 'failed' && <p class="alarm">{sentenceOf(answer)}</p>}
+        <footer>
+          <Summary answer={answer} />
+          {!isOpen && answer.rounds.length > 0 && (
+            <button type="button" class="small" onClick={() => saveFile('trace.jsonl', writeTraceFile(answer.rounds))}>
+              Save trace
+            </button>
+          )}
+          {isLast && !isOpen && (
+            <button type="button" class="small" onClick={() => void store.regenerate()}>
+              Regenerate
+            </button>
+          )}
+        </footer>
+      </article>
+      {isLast && answer.rounds.length > 0 && <OriginLegend rounds={answer.rounds} />}
+    </>
+  )
+}
+
+/** Tokens, time and speed; always on one line, so that nothing moves when it comes. */
+function Summary({ answer }: { readonly answer: Answer }): ComponentChildren {
+  useTicks(answer.isOpen, 100)
+  const tokens = answer.timings?.predicted_n ?? answer.rounds.reduce((sum, { emitted }) => sum + emitted.length, 0)
+  const speed = answer.timings?.predicted_per_second
+  const how = { waiting: 'reading', streaming: 'writing', stopped: 'stopped', failed: 'failed', done: '' }[
+    answer.state.value
+  ]
+  const parts = [
+    answer.label,
+    how,
+    count(tokens, 'token'),
+    seconds(answer.ms),
+    ...(speed === undefined ? [] : [`${figure(speed)} tokens/s`]),
+    ...(answer.reason === 'length' ? ['cut at the limit'] : []),
+  ]
+  return <span class="summary">{parts.filter((part) => part !== '').join(' · ')}</span>
+}
+
+function Composer(): ComponentChildren {
+  const store = useStore()
+  const [text, setText] = useState('')
+  const field = useRef<HTMLTextAreaElement>(null)
+  const last = store.turns.value.at(-1)?.answer
+  useAnswer(last)
+  const working = store.working
+  const send = (): void => {
+    const question = text.trim()
+    if (question === '' || working) return
+    setText('')
+    field.current?.focus()
+    void store.ask(question)
+  }
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
+    event.preventDefault()
+    send()
+  }
+  return (
+    <form
+      class="composer"
+      aria-label="Next question"
+      onSubmit={(event) => {
+        event.preventDefault()
+        send()
+      }}
+    >
+      <textarea
+        ref={field}
+        rows={2}
+        value={text}
+        placeholder="Ask something"
+        aria-label="Your question. Enter sends it, Shift and Enter begins a line."
+        onInput={(event) => setText(event.currentTarget.value)}
+        onKeyDown={onKeyDown}
+      />
+      <div class="buttons">
+        {working ? (
+          <button type="button" class="main" onClick={() => working.stop()}>
+            Stop
+          </button>
+        ) : (
+          <button type="submit" class="main" disabled={text.trim() === ''}>
+            Send
+          </button>
+        )}
+        <button type="button" onClick={() => store.clear()} disabled={store.turns.value.length === 0}>
+          New chat
+        </button>
+      </div>
+    </form>
+  )
+}

@@ -1,0 +1,118 @@
+/**
+ * Two settings on the same prompt, each with a clock. With the same sampling the texts are the same, and the page says whether
+ * they are. Afterwards both can be seen again side by side, at the speed that they had.
+ */
+import type { ComponentChildren } from 'preact'
+import { useState } from 'preact/hooks'
+import { Comparison, type Pair } from '../data/comparison.ts'
+import { defaultSettings, type Speculation } from '../data/settings.ts'
+import { newest, type Look } from '../data/store.ts'
+import { Contestant } from './contestant.tsx'
+import { useAnswer, useRace } from './hooks.ts'
+import { Inspector } from './inspector.tsx'
+import { useStore } from './store-context.ts'
+
+interface Looked {
+  readonly side: 0 | 1
+  readonly look: Look
+}
+
+/** A prompt, two settings, two answers. */
+export function Compare(): ComponentChildren {
+  const store = useStore()
+  const [speculations, setSpeculations] = useState<Pair<Speculation>>(usual)
+  const [comparison, setComparison] = useState<Comparison>()
+  const [looked, setLooked] = useState<Looked>({ side: 1, look: newest })
+  const race = useRace(comparison)
+  useAnswer(comparison?.answers[0])
+  useAnswer(comparison?.answers[1])
+  const run = async (prompt: string): Promise<void> => {
+    const next = new Comparison(prompt, store.settings.value, speculations)
+    race.stop()
+    setComparison(next)
+    setLooked({ side: 1, look: newest })
+    await next.run(store.api)
+    store.announcement.value = next.verdict()
+  }
+  const change = (side: 0 | 1, speculation: Speculation): void =>
+    setSpeculations(side === 0 ? [speculation, speculations[1]] : [speculations[0], speculation])
+  const isRunning = comparison?.isRunning ?? false
+  return (
+    <div class="compare">
+      <Prompt isRunning={isRunning} onRun={(prompt) => void run(prompt)} onStop={() => comparison?.stop()} />
+      <p class="verdict">
+        <span>
+          {comparison && !isRunning ? comparison.verdict() : 'One after the other: neither takes time from the other.'}
+        </span>
+        <button type="button" class="small" disabled={!comparison?.isComplete} onClick={race.start}>
+          See both at once
+        </button>
+      </p>
+      <div class="sides">
+        {([0, 1] as const).map((side) => (
+          <Contestant
+            key={side}
+            name={side === 0 ? 'A' : 'B'}
+            speculation={speculations[side]}
+            answer={comparison?.answers[side]}
+            round={looked.side === side ? looked.look.round : undefined}
+            raceMs={race.ms}
+            slowestMs={comparison?.slowestMs ?? 0}
+            onChange={(speculation) => change(side, speculation)}
+            onPick={(look) => setLooked({ side, look })}
+          />
+        ))}
+      </div>
+      <Inspector
+        answer={comparison?.answers[looked.side]}
+        look={looked.look}
+        onLook={(look) => setLooked({ ...looked, look })}
+      />
+    </div>
+  )
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+/** Without and with. */
+const usual: Pair<Speculation> = [
+  { ...defaultSettings.speculation, method: 'off' },
+  { ...defaultSettings.speculation, method: 'server' },
+]
+
+function Prompt(props: {
+  readonly isRunning: boolean
+  readonly onRun: (prompt: string) => void
+  readonly onStop: () => void
+}): ComponentChildren {
+  const { isRunning, onRun, onStop } = props
+  const [prompt, setPrompt] = useState('Write the numbers from 1 to 30, separated by commas.')
+  return (
+    <form
+      class="composer"
+      aria-label="What both are asked"
+      onSubmit={(event) => {
+        event.preventDefault()
+        if (!isRunning && prompt.trim() !== '') onRun(prompt)
+      }}
+    >
+      <textarea
+        rows={2}
+        aria-label="Prompt of both"
+        value={prompt}
+        onInput={(event) => setPrompt(event.currentTarget.value)}
+      />
+      <div class="buttons">
+        {isRunning ? (
+          <button type="button" class="main" onClick={onStop}>
+            Stop
+          </button>
+        ) : (
+          <button type="submit" class="main" disabled={prompt.trim() === ''}>
+            Run both
+          </button>
+        )}
+      </div>
+    </form>
+  )
+}

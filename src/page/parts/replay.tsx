@@ -1,0 +1,138 @@
+/** Trace files: rounds of `heterospec run --trace`, or saved here, as if they happened now. */
+import type { ComponentChildren } from 'preact'
+import { useId, useState } from 'preact/hooks'
+import { Answer } from '../data/answer.ts'
+import type { Look } from '../data/store.ts'
+import { readTraceFile, tokensOfRounds } from '../data/trace-file.ts'
+import type { Piece, Round } from '../types.ts'
+import { count } from '../data/words.ts'
+import { Inspector } from './inspector.tsx'
+import { OriginLegend } from './legend.tsx'
+import { useStore } from './store-context.ts'
+import { Tokens } from './tokens.tsx'
+
+interface OpenFile {
+  readonly name: string
+  readonly answers: readonly Answer[]
+}
+
+/** Opens a file and shows its answers. */
+export function Replay(): ComponentChildren {
+  const store = useStore()
+  const [file, setFile] = useState<OpenFile>()
+  const [problem, setProblem] = useState('')
+  const [chosen, setChosen] = useState(0)
+  const [look, setLook] = useState<Look>(beginning)
+  const open = async (picked: File | undefined): Promise<void> => {
+    if (!picked) return
+    const answers = readTraceFile(await picked.text())
+    setChosen(0)
+    setLook(beginning)
+    setFile(undefined)
+    setProblem(typeof answers === 'string' ? `${picked.name}: ${answers}` : '')
+    if (typeof answers === 'string') return
+    const { pieces, problem: missing } = await piecesOf(answers, (tokens) => store.api.pieces(tokens))
+    setFile({ name: picked.name, answers: answers.map((rounds) => filled(rounds, pieces)) })
+    setProblem(missing)
+    store.announcement.value = `${picked.name} is open: ${count(answers.length, 'answer')}.`
+  }
+  const drop = (event: DragEvent): void => {
+    event.preventDefault()
+    void open(event.dataTransfer?.files[0])
+  }
+  const answer = file?.answers[chosen]
+  return (
+    <div class="replay">
+      <section
+        class="conversation"
+        aria-label="Trace file"
+        onDragOver={(event) => event.preventDefault()}
+        onDrop={drop}
+      >
+        <Opener model={store.model.value} onFile={(picked) => void open(picked)} />
+        {problem !== '' && (
+          <p class="alarm" role="alert">
+            {problem}
+          </p>
+        )}
+        {file && file.answers.length > 1 && <Choice count={file.answers.length} at={chosen} onChoose={setChosen} />}
+        {answer && (
+          <div class="log" tabIndex={0} role="region" aria-label={file.name}>
+            <article class="answer">
+              <Tokens answer={answer} round={look.round} onPick={(round, node) => setLook({ round, node })} />
+            </article>
+            <OriginLegend rounds={answer.rounds} />
+          </div>
+        )}
+      </section>
+      <Inspector answer={answer} look={look} onLook={setLook} />
+    </div>
+  )
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+const beginning: Look = { round: 0, node: undefined }
+
+function Opener(props: {
+  readonly model: string
+  readonly onFile: (file: File | undefined) => void
+}): ComponentChildren {
+  const id = useId()
+  const { model, onFile } = props
+  return (
+    <div class="opener">
+      <label class="button main" for={id}>
+        Open a trace file
+      </label>
+      <input
+        id={id}
+        type="file"
+        accept=".jsonl,.json,.ndjson,.txt"
+        onChange={(event) => onFile(event.currentTarget.files?.[0])}
+      />
+      <p class="quiet">
+        A file of <code>heterospec run --trace</code> or of “Save trace”; it may be dropped here too. It stays in this
+        page: the server is asked for the texts of its tokens only{model && `, by the vocabulary of ${model}`}.
+      </p>
+    </div>
+  )
+}
+
+/** Which answer of a file. */
+function Choice(props: {
+  readonly count: number
+  readonly at: number
+  readonly onChoose: (answer: number) => void
+}): ComponentChildren {
+  const id = useId()
+  return (
+    <div class="field">
+      <label for={id}>Answer</label>
+      <select id={id} value={props.at} onChange={(event) => props.onChoose(Number(event.currentTarget.value))}>
+        {Array.from({ length: props.count }, (_, index) => (
+          <option key={index} value={index}>{`${index + 1} of ${props.count}`}</option>
+        ))}
+      </select>
+    </div>
+  )
+}
+
+function filled(rounds: readonly Round[], pieces: ReadonlyMap<number, Piece>): Answer {
+  const answer = new Answer('from a file')
+  answer.fill(rounds, pieces)
+  return answer
+}
+
+/** Texts of all tokens of a file; where the server has none for them, ids are shown. */
+async function piecesOf(
+  answers: readonly (readonly Round[])[],
+  ask: (tokens: readonly number[]) => Promise<Map<number, Piece>>,
+): Promise<{ readonly pieces: Map<number, Piece>; readonly problem: string }> {
+  try {
+    return { pieces: await ask(tokensOfRounds(answers.flat())), problem: '' }
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    return { pieces: new Map(), problem: `Tokens are shown by number: ${why}` }
+  }
+}

@@ -1,0 +1,152 @@
+/** Settings of a conversation: system prompt, sampling, speculation. They hold from the next answer on. */
+import type { ComponentChildren } from 'preact'
+import { useId } from 'preact/hooks'
+import { budgets, hasBudget, methods, type Settings, type Speculation } from '../data/settings.ts'
+
+/** The form of all settings. */
+export function SettingsView(props: {
+  readonly settings: Settings
+  readonly onChange: (settings: Settings) => void
+}): ComponentChildren {
+  const { settings, onChange } = props
+  const set = (part: Partial<Settings>): void => onChange({ ...settings, ...part })
+  return (
+    <form class="settings" aria-label="Settings" onSubmit={(event) => event.preventDefault()}>
+      <fieldset>
+        <legend>Speculation</legend>
+        <SpeculationView speculation={settings.speculation} onChange={(speculation) => set({ speculation })} />
+        <p class="quiet">Changes the speed, never the text.</p>
+      </fieldset>
+      <fieldset>
+        <legend>Sampling</legend>
+        <NumberField
+          label="Temperature"
+          value={settings.temperature}
+          min={0}
+          step={0.1}
+          onChange={(temperature) => set({ temperature: temperature ?? 0 })}
+        />
+        <NumberField
+          label="Top-p"
+          value={settings.topP}
+          min={0}
+          max={1}
+          step={0.05}
+          onChange={(topP) => set({ topP })}
+        />
+        <NumberField label="Top-k" value={settings.topK} min={0} step={1} onChange={(topK) => set({ topK })} />
+        <NumberField label="Seed" value={settings.seed} min={0} step={1} onChange={(seed) => set({ seed })} />
+        <NumberField
+          label="Most tokens"
+          value={settings.maxTokens}
+          min={1}
+          step={1}
+          onChange={(maxTokens) => set({ maxTokens })}
+        />
+      </fieldset>
+      <fieldset>
+        <legend>System prompt</legend>
+        <textarea
+          aria-label="System prompt"
+          rows={4}
+          value={settings.system}
+          placeholder="none"
+          onInput={(event) => set({ system: event.currentTarget.value })}
+        />
+      </fieldset>
+    </form>
+  )
+}
+
+/** Drafter and budget. */
+export function SpeculationView(props: {
+  readonly speculation: Speculation
+  readonly onChange: (speculation: Speculation) => void
+}): ComponentChildren {
+  const { speculation, onChange } = props
+  return (
+    <>
+      <Choice
+        label="Drafter"
+        value={speculation.method}
+        options={methods}
+        onChange={(method) => onChange({ ...speculation, method })}
+      />
+      <Choice
+        label="Budget"
+        value={hasBudget(speculation) ? speculation.budget : 'server'}
+        options={budgets}
+        disabled={!hasBudget(speculation)}
+        onChange={(budget) => onChange({ ...speculation, budget })}
+      />
+      <NumberField
+        label="Nodes"
+        value={speculation.nodes}
+        min={1}
+        max={255}
+        step={1}
+        disabled={!hasBudget(speculation) || speculation.budget !== 'fixed'}
+        onChange={(nodes) => onChange({ ...speculation, nodes: nodes ?? 8 })}
+      />
+    </>
+  )
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+function Choice<Key extends string>(props: {
+  readonly label: string
+  readonly value: Key
+  readonly options: Readonly<Record<Key, string>>
+  readonly disabled?: boolean
+  readonly onChange: (value: Key) => void
+}): ComponentChildren {
+  const id = useId()
+  const { label, value, options, disabled = false, onChange } = props
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <select
+        id={id}
+        value={value}
+        disabled={disabled}
+        onChange={(event) => onChange(event.currentTarget.value as Key)}
+      >
+        {Object.entries<string>(options).map(([key, words]) => (
+          <option key={key} value={key}>
+            {words}
+          </option>
+        ))}
+      </select>
+    </div>
+  )
+}
+
+/** An empty field is no number: the server's own. */
+function NumberField(props: {
+  readonly label: string
+  readonly value: number | undefined
+  readonly min: number
+  readonly max?: number
+  readonly step: number
+  readonly disabled?: boolean
+  readonly onChange: (value: number | undefined) => void
+}): ComponentChildren {
+  const id = useId()
+  const { label, value, onChange, ...rest } = props
+  const read = (text: string): number | undefined =>
+    text === '' || Number.isNaN(Number(text)) ? undefined : Number(text)
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <input
+        id={id}
+        type="number"
+        value={value ?? ''}
+        placeholder="server’s"
+        onInput={(event) => onChange(read(event.currentTarget.value))}
+        {...rest}
+      />
+    </div>
+  )
+}

@@ -1,0 +1,265 @@
+/**
+ * The server's page as people use it: in Chromium, against a real server with the tiny model. Looks for errors, requests to
+ * elsewhere, violations of accessibility (axe) and of the content policy, things that jump, and tries all of it by keyboard.
+ */
+import { existsSync } from 'node:fs'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Engine, GenerateEvent, GenerateRequest } from '../../src/engine/index.ts'
+import { createApp, listen, type Listening } from '../../src/server/index.ts'
+import { builtPage } from '../../src/server/page.ts'
+import { closeTiny, openTiny } from '../server/open.ts'
+import { findBrowser, violations } from './browser.ts'
+
+const executable = findBrowser()
+const title = `the page in a browser${executable === undefined ? ' (skipped: no Chromium, see CHROME_PATH)' : ''}`
+
+let engine: Engine & { readonly folder: string }
+let listening: Listening
+let locked: Listening
+let slow: Listening
+let browser: Browser | undefined
+const complaints: string[] = []
+
+/** Opens a view; whatever the page complains about or asks of others is collected. */
+async function open(view = '', options: BrowserContextOptions = {}, url = listening.url): Promise<Page> {
+  const page = await browser!.newPage({ viewport: { width: 1400, height: 900 }, ...options })
+  page.on('console', (message) => complaints.push(`console: ${message.text()}`))
+  page.on('pageerror', (error) => complaints.push(`error: ${error.message}`))
+  page.on('request', (request) => {
+    if (!request.url().startsWith(url) && !request.url().startsWith('blob:'))
+      complaints.push(`request: ${request.url()}`)
+  })
+  await page.goto(`${url}/${view}`)
+  await page.locator('.top').waitFor()
+  return page
+}
+
+/** Asks by keyboard and waits for the end of the answer. */
+async function ask(page: Page, question: string): Promise<void> {
+  const answers = await page.locator('.answer').count()
+  await page.getByLabel(/^Your question/).fill(question)
+  await page.keyboard.press('Enter')
+  await page.locator('.answer[aria-busy=false]').nth(answers).waitFor()
+}
+
+/** Fixed numbers of tokens and drafts in every round: the tiny model's text is long and means nothing. */
+async function setUp(page: Page, tokens = 40): Promise<void> {
+  await page.getByLabel('Most tokens').fill(String(tokens))
+  await page.getByLabel('Drafter').selectOption('combined')
+  await page.getByLabel('Budget').selectOption('fixed')
+}
+
+/** The same engine with a pause after each round: time to press Stop. */
+function slowly(engine: Engine): Engine {
+  async function* generate(request: GenerateRequest): AsyncGenerator<GenerateEvent> {
+    for await (const event of engine.generate(request)) {
+      yield event
+      if (event.type === 'round') await new Promise((resolve) => setTimeout(resolve, 30))
+    }
+  }
+  return new Proxy(engine, {
+    get: (target, name) => (name === 'generate' ? generate : Reflect.get(target, name, target)),
+  })
+}
+
+beforeAll(async () => {
+  expect(existsSync(join(builtPage(), 'index.html')), 'expected a built page; run "npm run build" first').toBe(true)
+  engine = await openTiny()
+  listening = await listen(createApp(engine, { modelNames: ['tiny'] }), { host: '127.0.0.1', port: 0 })
+  slow = await listen(createApp(slowly(engine), { modelNames: ['tiny'] }), { host: '127.0.0.1', port: 0 })
+  locked = await listen(createApp(engine, { modelNames: ['tiny'], apiKeys: ['sesame'] }), {
+    host: '127.0.0.1',
+    port: 0,
+  })
+  if (executable !== undefined) browser = await chromium.launch({ executablePath: executable })
+})
+
+afterAll(async () => {
+  await browser?.close()
+  await Promise.all([listening, locked, slow].map((one) => one.close(0)))
+  await closeTiny(engine)
+})
+
+describe.skipIf(executable === undefined)(title, () => {
+  it('streams an answer, draws its rounds, and asks nobody else for anything', async () => {
+    complaints.length = 0
+    const page = await open()
+    expect(await page.locator('.model').textContent()).toBe('tiny')
+    await setUp(page)
+    const question = '<img src=x onerror="document.title=1">'
+    await ask(page, question)
+    const prompt = [{ role: 'user', content: question } as const]
+    const { text } = await engine.complete({ prompt, temperature: 0, maxTokens: 40 })
+    expect(await page.locator('.tokens').textContent()).toBe(text)
+    expect(await page.locator('.question').textContent()).toBe(question)
+    await page.locator('.track .bar').nth(5).waitFor({ state: 'attached' })
+    const rounds = await page.locator('.track .bar').count()
+    expect(await page.locator('.inspector h2').textContent()).toBe(`Round ${rounds} of ${rounds}`)
+    expect(await page.locator('.tokens .token').count()).toBeGreaterThan(10)
+    expect(await page.locator('.node.rejected').count()).toBeGreaterThan(0)
+    expect(await page.title()).toBe('heterospec')
+    expect(complaints).toEqual([])
+    await page.close()
+  })
+
+  it('keeps everything in its place while an answer grows', async () => {
+    const page = await open()
+    await setUp(page, 80)
+    const boxes = (): Promise<unknown> =>
+      page.evaluate(
+        `[...document.querySelectorAll('.top, .side, .log, .composer, .composer .main, .timeline, .tree-frame, .legend:has(svg), .figures, .figures figure')].map((one) => { const { x, y, width, height } = one.getBoundingClientRect(); return [x, y, width, height].join(' ') })`,
+      )
+    const before = await boxes()
+    await page.getByLabel(/^Your question/).fill('red blue red blue')
+    await page.keyboard.press('Enter')
+    await page.locator('.track .bar').nth(3).waitFor({ state: 'attached' })
+    expect(await boxes()).toEqual(before)
+    await page.getByRole('button', { name: 'Regenerate' }).waitFor()
+    expect(await boxes()).toEqual(before)
+    await page.close()
+  })
+
+  describe.each(['light', 'dark'] as const)('in the %s theme', (colorScheme) => {
+    it('axe finds nothing wrong with a conversation', async () => {
+      const page = await open('', { colorScheme })
+      expect(await violations(page)).toEqual([])
+      await setUp(page)
+      await ask(page, 'red blue')
+      expect(await violations(page)).toEqual([])
+      await page.close()
+    })
+
+    it.each(['#compare', '#replay'])('axe finds nothing wrong with %s', async (view) => {
+      const page = await open(view, { colorScheme })
+      expect(await violations(page)).toEqual([])
+      await page.close()
+    })
+  })
+
+  it('goes through rounds, nodes and tokens by keyboard', async () => {
+    const page = await open()
+    await setUp(page)
+    await ask(page, 'red blue red blue')
+    const heading = page.locator('.inspector h2')
+    await page.getByRole('slider', { name: 'Round' }).focus()
+    await page.keyboard.press('Home')
+    expect(await heading.textContent()).toMatch(/^Round 1 of/)
+    await page.keyboard.press('ArrowRight')
+    expect(await heading.textContent()).toMatch(/^Round 2 of/)
+    const words = page.locator('.node-words')
+    await page.getByRole('tree').focus()
+    expect(await words.textContent()).toContain('is where the round began')
+    await page.keyboard.press('ArrowRight')
+    expect(await words.textContent()).toMatch(/guessed by (lookup|recycling)|added by the target/)
+    const active = await page.getByRole('tree').getAttribute('aria-activedescendant')
+    expect(await page.locator(`#${active}`).getAttribute('aria-label')).toBe(await words.textContent())
+    await page.keyboard.press('ArrowLeft')
+    expect(await words.textContent()).toContain('is where the round began')
+    await page.locator('.tokens').focus()
+    for (let i = 0; i < 6; i++) await page.keyboard.press('ArrowRight')
+    const hint = (await page.locator('.hint').textContent()) ?? ''
+    await page.keyboard.press('Enter')
+    const [, round] = /round (\d+)/.exec(hint) ?? []
+    expect(await heading.textContent()).toMatch(new RegExp(`^Round ${round} of`))
+    await page.close()
+  })
+
+  it('stops an answer, keeps what there is, and asks again', async () => {
+    const page = await open('', {}, slow.url)
+    await setUp(page, 1000)
+    await page.getByLabel(/^Your question/).fill('red blue red blue')
+    await page.keyboard.press('Enter')
+    await page.locator('.tokens .token').nth(5).waitFor()
+    await page.getByRole('button', { name: 'Stop' }).click()
+    await page.locator('.summary', { hasText: 'stopped' }).waitFor()
+    expect((await page.locator('.tokens').textContent())?.length).toBeGreaterThan(0)
+    await page.getByLabel('Most tokens').fill('8')
+    await page.getByRole('button', { name: 'Regenerate' }).click()
+    await page.locator('.summary', { hasText: 'cut at the limit' }).waitFor()
+    expect(await page.locator('.question').count()).toBe(1)
+    await page.close()
+  })
+
+  it('saves a trace and replays it', async () => {
+    complaints.length = 0
+    const page = await open()
+    await setUp(page)
+    await ask(page, 'red blue red blue')
+    const saved = page.waitForEvent('download')
+    await page.getByRole('button', { name: 'Save trace' }).click()
+    const file = await (await saved).path()
+    const text = await page.locator('.tokens').textContent()
+    const heading = await page.locator('.inspector h2').textContent()
+    await page.getByRole('link', { name: 'Replay' }).click()
+    await page.locator('input[type=file]').setInputFiles(file)
+    await page.locator('.tokens').waitFor()
+    expect(await page.locator('.tokens').textContent()).toBe(text)
+    expect(await page.locator('.inspector h2').textContent()).toMatch(/^Round 1 of/)
+    await page.getByRole('button', { name: 'Newest' }).click()
+    expect(await page.locator('.inspector h2').textContent()).toBe(heading)
+    expect(complaints).toEqual([])
+    await page.close()
+  })
+
+  it('replays what the engine traces, and refuses what is no trace', async () => {
+    const page = await open('#replay')
+    const path = join(engine.folder, 'trace.jsonl')
+    const lines: string[] = []
+    const request = { prompt: 'red blue red blue', temperature: 0, maxTokens: 20, ignoreEos: true }
+    for await (const event of engine.generate(request))
+      if (event.type === 'round') lines.push(JSON.stringify(event.trace))
+    await writeFile(path, `${lines.join('\n')}\n`)
+    await page.locator('input[type=file]').setInputFiles(path)
+    await page.locator('.inspector h2', { hasText: `of ${lines.length}` }).waitFor()
+    const broken = join(engine.folder, 'broken.jsonl')
+    await writeFile(broken, `${await readFile(path, 'utf8')}{"round": 1}\n`)
+    await page.locator('input[type=file]').setInputFiles(broken)
+    await page.getByRole('alert').waitFor()
+    expect(await page.getByRole('alert').textContent()).toContain(`line ${lines.length + 1}: expected a number`)
+    await page.close()
+  })
+
+  it('runs two settings side by side and says whether the texts are the same', async () => {
+    const page = await open('', {}, slow.url)
+    await page.getByLabel('Most tokens').fill('30')
+    await page.getByRole('link', { name: 'Side by side' }).click()
+    await page.getByRole('textbox', { name: 'Prompt of both' }).fill('red blue red blue')
+    await page.getByRole('button', { name: 'Run both' }).click()
+    const verdict = page.locator('.verdict', { hasText: 'times as fast' })
+    await verdict.waitFor()
+    expect(await verdict.textContent()).toContain('The texts are the same')
+    const texts = await page.locator('.contestant .tokens').allTextContents()
+    expect(texts[0]).toBe(texts[1])
+    const clocks = await page.getByRole('timer').allTextContents()
+    const again = page.getByRole('button', { name: 'See both at once' })
+    await again.click()
+    const length = async (): Promise<number> => (await page.locator('.tokens').first().textContent())?.length ?? 0
+    await expect.poll(length).toBeLessThan(texts[0]!.length)
+    await expect.poll(length, { timeout: 20_000 }).toBe(texts[0]!.length)
+    expect(await page.getByRole('timer').allTextContents()).toEqual(clocks)
+    await page.close()
+  })
+
+  it('asks for a key where the server wants one', async () => {
+    const page = await open('', {}, locked.url)
+    await page.getByLabel(/wants an API key/).fill('sesame')
+    await page.keyboard.press('Enter')
+    await page.locator('.model', { hasText: 'tiny' }).waitFor()
+    await setUp(page, 5)
+    await ask(page, 'red')
+    expect(await page.locator('.alarm').count()).toBe(0)
+    await page.close()
+  })
+
+  it('fits a narrow screen', async () => {
+    const page = await open('', { viewport: { width: 360, height: 740 } })
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360)
+    await ask(page, 'red blue')
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360)
+    expect(await violations(page)).toEqual([])
+    await page.close()
+  })
+})
