@@ -12,7 +12,7 @@ const EDGES = [0.1, 0.4, 1, 1.8]
 /** Bins of nodes whose distributions are known. */
 export const BINS = EDGES.length + 1
 /** The bin of nodes whose distributions nobody told: those of drafters that tell none, and those that only a cheap source of a merged tree has spoken about. */
-export const UNKNOWN_BIN = BINS
+export const UNKNOWN_BIN = EDGES.length + 1
 /** The K of the entropies, as in the paper. */
 const TOP = 10
 
