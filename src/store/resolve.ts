@@ -6,6 +6,7 @@ import { fileBytes } from './disk.ts'
 import { listModels, modelsFolder, readModel } from './list.ts'
 import { folderName, looksLikePath, parseReference, type ModelReference } from './names.ts'
 import { pullModel } from './pull.ts'
+import { findPackagedHead } from './shipped.ts'
 import type { StoreOptions, StoredModel } from './types.ts'
 
 export interface ResolveOptions extends StoreOptions {
@@ -14,7 +15,7 @@ export interface ResolveOptions extends StoreOptions {
 }
 
 /**
- * The model that a text means: an existing file, a model of the cache (no network is touched), or one that is fetched
+ * The model that a text means: an existing file, a head of the package, a model of the cache (no network is touched), or one that is fetched
  * now. Throws a `UsageError`: `unknown-model` with the nearest known name, `model-unavailable`, `download-failed`.
  */
 export async function resolveModel(
@@ -28,6 +29,8 @@ export async function resolveModel(
   if (looksLikePath(text)) {
     throw new UsageError('unknown-model', `expected a GGUF file at ${resolve(text)}, got no file there; check the path`)
   }
+  const packaged = await findPackagedHead(text)
+  if (packaged) return packaged
   const reference = parseReference(text, options.catalog ?? knownModels)
   const cached = await findCached(reference, options.cacheDir)
   if (cached) return cached

@@ -112,8 +112,8 @@ class HeterospecCost implements BudgetPolicy {
     // The cheap sources of a merged tree read nothing.
     const { growth } = this.#memory
     if (!this.#trials.open(growth === 'merged' ? undefined : this.#reading)) return NO_DRAFT
-    // Growing by levels, a drafter drafts no more than is bought; in one piece, all that is asked for.
-    const nodes = growth === 'levels' || growth === 'merged' ? limit : this.#askedOf(prices.candidates(limit), limit)
+    // Growing by levels, a drafter drafts no more than is bought; in one piece, as a merged tree begins, all that is asked for.
+    const nodes = growth === 'levels' ? limit : this.#askedOf(prices.candidates(limit), limit)
     this.#known.acceptance.refresh()
     this.#round = new DraftedRound(this.#known, new PassPrices(prices, this.#times.nodeMs, nodes), width)
     return { depth: Math.min(depth, context.room), width, nodes }
