@@ -61,7 +61,7 @@ function slowly(engine: Engine): Engine {
     }
   }
   return new Proxy(engine, {
-    get: (target, name) => (name === 'generate' ? generate : Reflect.get(target, name, target)),
+    get: (target, name): unknown => (name === 'generate' ? generate : Reflect.get(target, name, target)),
   })
 }
 
