@@ -43,10 +43,11 @@ export function originClass(origin: Origin): string {
 }
 
 /** What happened in a round. */
-export function roundSentence({ drafted, accepted, emitted }: Round): string {
+export function roundSentence({ drafted, accepted, emitted, pruned }: Round): string {
   const tokens = `${count(emitted.length, 'token')} in one pass`
+  const without = pruned && pruned.count > 0 ? 'no guess was worth checking' : 'nothing drafted'
   return drafted === 0
-    ? `nothing drafted: ${tokens}`
+    ? `${without}: ${tokens}`
     : `${count(drafted, 'guess', 'guesses')}, ${accepted} accepted: ${tokens}`
 }
 

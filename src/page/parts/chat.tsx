@@ -93,7 +93,7 @@ function TurnView({ turn, isLast }: { readonly turn: Turn; readonly isLast: bool
   const isOpen = answer.isOpen
   return (
     <>
-      <article class="question" aria-label="You">
+      <article class="question" aria-label="You" dir="auto">
         {question}
       </article>
       <article class="answer" aria-label="Answer" aria-busy={isOpen}>

@@ -22,7 +22,7 @@ export function Timeline(props: {
   }
   return (
     <div class="timeline">
-      <div class="track">
+      <div class="track" title="Tokens of each round: guessed ones blue, the target’s own grey">
         <Bars rounds={rounds} at={at} />
         <input
           type="range"
