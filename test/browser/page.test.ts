@@ -9,6 +9,7 @@ import { chromium, type Browser, type BrowserContextOptions, type Page } from 'p
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Engine, GenerateEvent, GenerateRequest } from '../../src/engine/index.ts'
 import { createApp, listen, type Listening } from '../../src/server/index.ts'
+import { makeRound } from '../../src/page/data/rounds.fixture.ts'
 import { builtPage } from '../../src/server/page.ts'
 import { closeTiny, openTiny } from '../server/open.ts'
 import { findBrowser, violations } from './browser.ts'
@@ -201,6 +202,29 @@ describe.skipIf(executable === undefined)(title, () => {
     await page.getByRole('button', { name: 'Newest' }).click()
     expect(await page.locator('.inspector h2').textContent()).toBe(heading)
     expect(complaints).toEqual([])
+    await page.close()
+  })
+
+  it('draws what was pruned, the budget’s reasons and the choices that it weighed', async () => {
+    const page = await open('#replay')
+    const path = join(engine.folder, 'reasons.jsonl')
+    const tree = { tokens: [40, 41, 42], parents: [-1, 0, 0], acceptedPath: [1], emitted: [41, 43] }
+    const pruned = { count: 70, tokens: [44, 45], parents: [1, 3], logProbs: [-1, -2], sources: [0, 1] }
+    const why = { nodes: 4, entropy: 1.25, bin: 2, price: 1.5, plainMs: 9, consideredNodes: '0@0.9 4@1.42 8@1.1' }
+    const rounds = [makeRound(tree, { pruned, why }), makeRound(tree, { round: 1 })]
+    await writeFile(path, rounds.map((round) => `${JSON.stringify(round)}\n`).join(''))
+    await page.locator('input[type=file]').setInputFiles(path)
+    await page.getByLabel('pruned (70)').waitFor()
+    expect(await page.locator('.tree-frame .node.pruned').count()).toBe(2)
+    await page.getByLabel('pruned (70)').uncheck()
+    expect(await page.locator('.tree-frame .node.pruned').count()).toBe(0)
+    const reasons = await page.locator('.why dl div').allTextContents()
+    expect(reasons).toEqual(['entropy1.25 nats', 'entropy bin2', 'nodes4', 'pass price1.5 ×', 'plain pass9 ms'])
+    expect(await page.locator('.option.chosen text').allTextContents()).toEqual(['4', '1.42'])
+    const { x = 0, y = 0, width = 0 } = (await page.locator('.track svg').boundingBox()) ?? {}
+    await page.mouse.click(x + (1.5 * width) / 40, y + 20)
+    expect(await page.locator('.inspector h2').textContent()).toBe('Round 2 of 2')
+    expect(await page.locator('.why').textContent()).toContain('gives no reasons')
     await page.close()
   })
 

@@ -23,7 +23,7 @@ export function Timeline(props: {
   return (
     <div class="timeline">
       <div class="track" title="Tokens of each round: guessed ones blue, the target’s own grey">
-        <Bars rounds={rounds} at={at} />
+        <Bars rounds={rounds} at={at} onRound={go} />
         <input
           type="range"
           aria-label="Round"
@@ -103,7 +103,12 @@ function Button(props: {
 const fewest = 40
 const most = 400
 
-function Bars({ rounds, at }: { readonly rounds: readonly Round[]; readonly at: number }): ComponentChildren {
+function Bars(props: {
+  readonly rounds: readonly Round[]
+  readonly at: number
+  readonly onRound: (round: number) => void
+}): ComponentChildren {
+  const { rounds, at, onRound } = props
   const perBar = Math.ceil(Math.max(1, rounds.length) / most)
   const columns = Math.max(fewest, Math.ceil(rounds.length / perBar))
   const highest = Math.max(4, ...rounds.map(({ emitted }) => emitted.length))
@@ -114,8 +119,13 @@ function Bars({ rounds, at }: { readonly rounds: readonly Round[]; readonly at: 
   const bars = Array.from({ length: Math.ceil(rounds.length / perBar) }, (_, index) =>
     meanBar(rounds.slice(index * perBar, (index + 1) * perBar)),
   )
+  const pick = (event: MouseEvent): void => {
+    const { left, width } = (event.currentTarget as SVGElement).getBoundingClientRect()
+    onRound(Math.floor(((event.clientX - left) / width) * columns) * perBar)
+  }
   return (
-    <svg viewBox={`0 0 ${columns} 100`} preserveAspectRatio="none" aria-hidden="true">
+    // A shortcut for pointers only: the slider below does the same, and for everybody.
+    <svg viewBox={`0 0 ${columns} 100`} preserveAspectRatio="none" aria-hidden="true" onClick={pick}>
       {bars.map(({ drafted, all }, index) => (
         <g key={index} class={index === Math.floor(at / perBar) ? 'bar current' : 'bar'}>
           <rect class="hit" x={index} y={0} width={1} height={100} />
