@@ -250,7 +250,8 @@ class Run {
       const trace = await orAborted(decodeRound(session, seat, this.#drafting.verifier ?? walk, realClock))
       if (trace === undefined) session.finished = 'aborted'
       const sourceNames = this.#drafting.drafter?.sources
-      return trace && trace.drafted > 0 && sourceNames ? { ...trace, sourceNames } : trace
+      const isDrafted = trace !== undefined && (trace.drafted > 0 || trace.pruned !== undefined)
+      return isDrafted && sourceNames ? { ...trace, sourceNames } : trace
     } catch (error) {
       this.#failed = true // rows of a half-finished round are not to be trusted
       throw error

@@ -100,7 +100,7 @@ export class RoundTotals {
 // ---------------------------------------------------------------------------------------------------------------
 
 /** A picture with more of them shows nothing more. */
-const MOST_PRUNED = 48
+const MOST_PRUNED = 24
 
 function fourDecimals(value: number): number {
   return Math.round(value * 1e4) / 1e4

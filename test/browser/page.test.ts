@@ -9,6 +9,7 @@ import { chromium, type Browser, type BrowserContextOptions, type Page } from 'p
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Engine, GenerateEvent, GenerateRequest } from '../../src/engine/index.ts'
 import { createApp, listen, type Listening } from '../../src/server/index.ts'
+import { makeRound } from '../../src/page/data/rounds.fixture.ts'
 import { builtPage } from '../../src/server/page.ts'
 import { closeTiny, openTiny } from '../server/open.ts'
 import { findBrowser, violations } from './browser.ts'
@@ -48,6 +49,7 @@ async function ask(page: Page, question: string): Promise<void> {
 /** Fixed numbers of tokens and drafts in every round: the tiny model's text is long and means nothing. */
 async function setUp(page: Page, tokens = 40): Promise<void> {
   await page.getByLabel('Most tokens').fill(String(tokens))
+  await page.keyboard.press('Tab')
   await page.getByLabel('Drafter').selectOption('combined')
   await page.getByLabel('Budget').selectOption('fixed')
 }
@@ -61,7 +63,7 @@ function slowly(engine: Engine): Engine {
     }
   }
   return new Proxy(engine, {
-    get: (target, name) => (name === 'generate' ? generate : Reflect.get(target, name, target)),
+    get: (target, name): unknown => (name === 'generate' ? generate : Reflect.get(target, name, target)),
   })
 }
 
@@ -122,21 +124,19 @@ describe.skipIf(executable === undefined)(title, () => {
     await page.close()
   })
 
-  describe.each(['light', 'dark'] as const)('in the %s theme', (colorScheme) => {
-    it('axe finds nothing wrong with a conversation', async () => {
-      const page = await open('', { colorScheme })
-      expect(await violations(page)).toEqual([])
-      await setUp(page)
-      await ask(page, 'red blue')
-      expect(await violations(page)).toEqual([])
-      await page.close()
-    })
-
-    it.each(['#compare', '#replay'])('axe finds nothing wrong with %s', async (view) => {
-      const page = await open(view, { colorScheme })
-      expect(await violations(page)).toEqual([])
-      await page.close()
-    })
+  it.each(['light', 'dark'] as const)('axe finds nothing wrong in the %s theme', async (colorScheme) => {
+    const page = await open('', { colorScheme })
+    expect(await violations(page)).toEqual([])
+    await setUp(page)
+    await ask(page, 'red blue')
+    expect(await violations(page)).toEqual([])
+    await page.getByRole('link', { name: 'Side by side' }).click()
+    await page.getByRole('button', { name: 'Run both' }).click()
+    await page.locator('.verdict', { hasText: 'times as fast' }).waitFor()
+    expect(await violations(page)).toEqual([])
+    await page.getByRole('link', { name: 'Replay' }).click()
+    expect(await violations(page)).toEqual([])
+    await page.close()
   })
 
   it('goes through rounds, nodes and tokens by keyboard', async () => {
@@ -177,6 +177,7 @@ describe.skipIf(executable === undefined)(title, () => {
     await page.locator('.summary', { hasText: 'stopped' }).waitFor()
     expect((await page.locator('.tokens').textContent())?.length).toBeGreaterThan(0)
     await page.getByLabel('Most tokens').fill('8')
+    await page.keyboard.press('Tab')
     await page.getByRole('button', { name: 'Regenerate' }).click()
     await page.locator('.summary', { hasText: 'cut at the limit' }).waitFor()
     expect(await page.locator('.question').count()).toBe(1)
@@ -204,6 +205,29 @@ describe.skipIf(executable === undefined)(title, () => {
     await page.close()
   })
 
+  it('draws what was pruned, the budget’s reasons and the choices that it weighed', async () => {
+    const page = await open('#replay')
+    const path = join(engine.folder, 'reasons.jsonl')
+    const tree = { tokens: [40, 41, 42], parents: [-1, 0, 0], acceptedPath: [1], emitted: [41, 43] }
+    const pruned = { count: 70, tokens: [44, 45], parents: [1, 3], logProbs: [-1, -2], sources: [0, 1] }
+    const why = { nodes: 4, entropy: 1.25, bin: 2, price: 1.5, plainMs: 9, consideredNodes: '0@0.9 4@1.42 8@1.1' }
+    const rounds = [makeRound(tree, { pruned, why }), makeRound(tree, { round: 1 })]
+    await writeFile(path, rounds.map((round) => `${JSON.stringify(round)}\n`).join(''))
+    await page.locator('input[type=file]').setInputFiles(path)
+    await page.getByLabel('pruned (70)').waitFor()
+    expect(await page.locator('.tree-frame .node.pruned').count()).toBe(2)
+    await page.getByLabel('pruned (70)').uncheck()
+    expect(await page.locator('.tree-frame .node.pruned').count()).toBe(0)
+    const reasons = await page.locator('.why dl div').allTextContents()
+    expect(reasons).toEqual(['entropy1.25 nats', 'entropy bin2', 'nodes4', 'pass price1.5 ×', 'plain pass9 ms'])
+    expect(await page.locator('.option.chosen text').allTextContents()).toEqual(['4', '1.42'])
+    const { x = 0, y = 0, width = 0 } = (await page.locator('.track svg').boundingBox()) ?? {}
+    await page.mouse.click(x + (1.5 * width) / 40, y + 20)
+    expect(await page.locator('.inspector h2').textContent()).toBe('Round 2 of 2')
+    expect(await page.locator('.why').textContent()).toContain('gives no reasons')
+    await page.close()
+  })
+
   it('replays what the engine traces, and refuses what is no trace', async () => {
     const page = await open('#replay')
     const path = join(engine.folder, 'trace.jsonl')
@@ -225,6 +249,7 @@ describe.skipIf(executable === undefined)(title, () => {
   it('runs two settings side by side and says whether the texts are the same', async () => {
     const page = await open('', {}, slow.url)
     await page.getByLabel('Most tokens').fill('30')
+    await page.keyboard.press('Tab')
     await page.getByRole('link', { name: 'Side by side' }).click()
     await page.getByRole('textbox', { name: 'Prompt of both' }).fill('red blue red blue')
     await page.getByRole('button', { name: 'Run both' }).click()
@@ -240,6 +265,9 @@ describe.skipIf(executable === undefined)(title, () => {
     await expect.poll(length).toBeLessThan(texts[0]!.length)
     await expect.poll(length, { timeout: 20_000 }).toBe(texts[0]!.length)
     expect(await page.getByRole('timer').allTextContents()).toEqual(clocks)
+    await page.getByRole('link', { name: 'Chat' }).click()
+    await page.getByRole('link', { name: 'Side by side' }).click()
+    expect(await page.locator('.contestant .tokens').allTextContents()).toEqual(texts)
     await page.close()
   })
 
@@ -251,6 +279,15 @@ describe.skipIf(executable === undefined)(title, () => {
     await setUp(page, 5)
     await ask(page, 'red')
     expect(await page.locator('.alarm').count()).toBe(0)
+    await page.close()
+  })
+
+  it('is light or dark as the reader likes', async () => {
+    const page = await open('', { colorScheme: 'dark' })
+    const background = (): Promise<string> => page.evaluate('getComputedStyle(document.body).backgroundColor')
+    expect(await background()).toBe('rgb(20, 23, 26)')
+    await page.getByRole('button', { name: /^Theme/ }).click()
+    await expect.poll(background).toBe('rgb(255, 255, 255)')
     await page.close()
   })
 

@@ -46,13 +46,15 @@ describe('serve', () => {
   it('wants a key of its file, and serves only its own names on the loopback', async () => {
     const file = join(folder, 'keys.txt')
     writeFileSync(file, 'one\ntwo\n')
-    const running = startCli([...serve, '--api-key-file', file, '--log-level', 'silent'], { env })
+    const running = startCli([...serve, '--api-key-file', file, '--no-page', '--log-level', 'silent'], { env })
     const url = await urlOf(running)
     expect((await fetch(`${url}/v1/models`)).status).toBe(401)
     const known = await fetch(`${url}/v1/models`, { headers: { Authorization: 'Bearer two' } })
     const { data } = (await known.json()) as { data: { id: string }[] }
     expect(data[0]?.id).toBe('tiny')
     expect((await fetch(`${url}/health`)).status).toBe(200)
+    // The page would need no key.
+    expect((await fetch(url)).status).toBe(401)
     running.child.kill('SIGINT')
     expect(await running.ended).toMatchObject({ code: 0 })
   })

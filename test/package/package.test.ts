@@ -71,6 +71,7 @@ describe('the packed package', () => {
         'bin/heterospec.cjs',
         'dist/index.js',
         'dist/index.d.ts',
+        'dist/page/index.html',
         ...readdirSync(join(root, 'native'))
           .filter((name) => /\.(c|h|inc)$/.test(name))
           .map((name) => `native/${name}`),

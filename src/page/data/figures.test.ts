@@ -26,6 +26,9 @@ describe('figures', () => {
 
   it('take a budget’s own price of a plain pass', () => {
     expect(figuresOf([{ ...drafted, why: { plainMs: 4 } }, plain]).plainSpeed).toBe(250)
+    // Several real ones are better; one that was disturbed does not count.
+    const several = [{ ...drafted, why: { plainMs: 4 } }, plain, plain, { ...plain, targetMs: 500 }]
+    expect(figuresOf(several).plainSpeed).toBe(200)
   })
 })
 

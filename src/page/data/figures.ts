@@ -66,10 +66,14 @@ function acceptanceOf(rounds: readonly Round[]): Figures['acceptance'] {
   return offered.map((count, depth) => ({ share: (accepted[depth] ?? 0) / count, offered: count }))
 }
 
-/** By what budgets believe of a plain pass, else by the plain passes there were. */
+/** Fewer plain passes than this say less than a budget's own price list. */
+const enoughPlain = 3
+
+/** By the plain passes of this answer (the middle one), else by what budgets believe of one. */
 function plainSpeedOf(rounds: readonly Round[]): number | undefined {
+  const seen = rounds.filter(({ drafted }) => drafted === 0).map(({ targetMs }) => targetMs)
   const told = rounds.map(({ why }) => why?.['plainMs']).filter((ms) => typeof ms === 'number' && ms > 0)
-  const plain = rounds.filter(({ drafted }) => drafted === 0).map(({ targetMs }) => targetMs)
-  const known = (told.length > 0 ? told : plain) as readonly number[]
-  return known.length > 0 ? (1000 * known.length) / known.reduce((sum, ms) => sum + ms, 0) : undefined
+  const known = (seen.length >= enoughPlain || told.length === 0 ? seen : told) as readonly number[]
+  const middle = [...known].sort((a, b) => a - b)[Math.floor(known.length / 2)]
+  return middle === undefined || middle <= 0 ? undefined : 1000 / middle
 }

@@ -2,7 +2,8 @@
 import { signal, type Signal } from '@preact/signals'
 import { Answer } from './answer.ts'
 import { Api, ServerProblem } from './api.ts'
-import { defaultSettings, nameOf, requestOf, type Message, type Settings } from './settings.ts'
+import type { Comparison, Pair } from './comparison.ts'
+import { defaultSettings, nameOf, requestOf, type Message, type Settings, type Speculation } from './settings.ts'
 
 /** One question and the answer to it. */
 export interface Turn {
@@ -21,7 +22,13 @@ export interface Look {
 /** The newest round, nothing of it in particular. */
 export const newest: Look = { round: undefined, node: undefined }
 
-/** State of the page. One per page. */
+/** A trace file that is open. */
+export interface OpenFile {
+  readonly name: string
+  readonly answers: readonly Answer[]
+}
+
+/** State of the page: it stays when another view is shown. One per page. */
 export class Store {
   readonly api = new Api()
   /** Name of the model; empty until the server has told it. */
@@ -34,6 +41,11 @@ export class Store {
   /** The answer whose rounds are shown; undefined: the last one of the conversation. */
   readonly shown: Signal<Answer | undefined> = signal(undefined)
   readonly look: Signal<Look> = signal(newest)
+  /** What two settings are compared with, how, and the comparison if there was one. */
+  readonly prompt = signal('Write the numbers from 1 to 30, separated by commas.')
+  readonly speculations: Signal<Pair<Speculation>> = signal(withoutAndWith)
+  readonly comparison: Signal<Comparison | undefined> = signal(undefined)
+  readonly file: Signal<OpenFile | undefined> = signal(undefined)
   /** Said to those who do not see the page. */
   readonly announcement = signal('')
 
@@ -94,6 +106,11 @@ export function sentenceOf(answer: Answer): string {
 }
 
 // ---------------------------------------------------------------------------------------------------------------
+
+const withoutAndWith: Pair<Speculation> = [
+  { ...defaultSettings.speculation, method: 'off' },
+  { ...defaultSettings.speculation, method: 'server' },
+]
 
 /** Questions without an answer are left out: templates want the roles in turn. */
 function messagesOf(turns: readonly Turn[]): Message[] {

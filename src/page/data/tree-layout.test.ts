@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { makeRound } from './rounds.fixture.ts'
 import { layoutTree } from './tree-layout.ts'
@@ -8,14 +9,33 @@ const round = makeRound(
 )
 
 describe('the layout of a tree', () => {
-  it('keeps what was emitted on the top line and gives every leaf a line of its own', () => {
+  it('keeps what was emitted on the top line, and nothing lies over anything else', () => {
     const { nodes, rows, columns } = layoutTree(round, new Map(), true)
     const emitted = nodes.filter(({ state }) => ['root', 'accepted', 'own'].includes(state))
     expect(emitted.map(({ token, row, depth }) => [token, row, depth])).toEqual([[1, 0, 0], [3, 0, 1], [5, 0, 2], [6, 0, 3]]) // prettier-ignore
-    const leaves = nodes.filter(({ children }) => children.length === 0)
-    expect(new Set(leaves.map(({ row }) => row)).size).toBe(leaves.length)
-    expect([rows, columns]).toEqual([leaves.length, 5])
+    expect(new Set(nodes.map(({ row, depth }) => `${row} ${depth}`)).size).toBe(nodes.length)
+    expect([rows, columns]).toEqual([2, 5])
     expect(nodes.map(({ state }) => state)).toEqual(['root', 'rejected', 'accepted', 'rejected', 'accepted', 'pruned', 'pruned', 'own']) // prettier-ignore
+  })
+
+  it('crosses no branches', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(), { maxLength: 60 }), (choices) => {
+        const parents = [-1, ...choices.map((choice, index) => choice % (index + 1))]
+        const tokens = parents.map((_, index) => index)
+        const { nodes } = layoutTree(makeRound({ tokens, parents, acceptedPath: [], emitted: [] }), new Map(), true)
+        for (const node of nodes.slice(1)) {
+          const parent = nodes[node.parent]!
+          expect(node.row).toBeGreaterThanOrEqual(parent.row)
+          for (const other of nodes.slice(1)) {
+            if (other.depth !== node.depth || other.id === node.id) continue
+            expect(other.row).not.toBe(node.row)
+            const otherParent = nodes[other.parent]!
+            if (otherParent.row > parent.row) expect(other.row).toBeGreaterThan(node.row)
+          }
+        }
+      }),
+    )
   })
 
   it('hides what was pruned', () => {

@@ -38,7 +38,7 @@ export function layoutTree(round: Round, pieces: Pieces, withPruned: boolean): T
   drafts.forEach(({ parent }, id) => children[parent]?.push(id))
   const rank = (id: number): number => order[drafts[id]?.state ?? 'pruned'] - (drafts[id]?.chance ?? 0)
   for (const list of children) list.sort((a, b) => rank(a) - rank(b))
-  const rows = rowsOf(children)
+  const rows = rowsOf(children, depths)
   const nodes = drafts.map((draft, id) => ({
     ...draft,
     id,
@@ -88,16 +88,25 @@ function draftsOf(round: Round, withPruned: boolean): Draft[] {
   return drafts
 }
 
-/** Every leaf gets a line; a parent stands on the line of its first child. */
-function rowsOf(children: readonly (readonly number[])[]): number[] {
+/**
+ * A node stands on the line of its first child, so that a path without turns is straight. Every further child begins a path on
+ * the highest line on which all of it finds room: columns fill from the top down, in the order of their parents, and so no branch
+ * crosses another.
+ */
+function rowsOf(children: readonly (readonly number[])[], depths: readonly number[]): number[] {
   const rows: number[] = []
-  let row = 0
-  const pending = children.length > 0 ? [0] : []
-  for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
-    const below = children[id] ?? []
-    rows[id] = row
-    if (below.length === 0) row++
-    pending.push(...[...below].reverse())
+  /** By depth: the first free line. */
+  const free: number[] = []
+  const place = (start: number, above: number): void => {
+    const path: number[] = []
+    for (let id: number | undefined = start; id !== undefined; id = children[id]?.[0]) path.push(id)
+    const row = Math.max(above, ...path.map((id) => free[depths[id] ?? 0] ?? 0))
+    for (const id of path) {
+      rows[id] = row
+      free[depths[id] ?? 0] = row + 1
+    }
+    for (const id of path.reverse()) for (const child of children[id]?.slice(1) ?? []) place(child, row + 1)
   }
+  if (children.length > 0) place(0, 0)
   return rows
 }

@@ -3,8 +3,8 @@ import type { Origin, Round } from '../types.ts'
 import type { TreeNode } from './tree-layout.ts'
 
 /** `3 tokens`, `1 token`. */
-export function count(amount: number, word: string): string {
-  return `${amount} ${word}${amount === 1 ? '' : 's'}`
+export function count(amount: number, word: string, words = `${word}s`): string {
+  return `${amount} ${amount === 1 ? word : words}`
 }
 
 /** A share as a percentage. */
@@ -44,10 +44,11 @@ export function originClass(origin: Origin): string {
 
 /** What happened in a round. */
 export function roundSentence({ drafted, accepted, emitted, pruned }: Round): string {
-  const tokens = `${count(emitted.length, 'token')} from one pass of the model`
-  if (drafted === 0) return `Nothing was drafted: ${tokens}.`
-  const left = pruned && pruned.count > 0 ? `, ${pruned.count} more pruned` : ''
-  return `${count(drafted, 'draft token')} checked${left}, ${accepted} accepted: ${tokens}.`
+  const tokens = `${count(emitted.length, 'token')} in one pass`
+  const without = pruned && pruned.count > 0 ? 'no guess was worth checking' : 'nothing drafted'
+  return drafted === 0
+    ? `${without}: ${tokens}`
+    : `${count(drafted, 'guess', 'guesses')}, ${accepted} accepted: ${tokens}`
 }
 
 /** What became of a node. `pathChance`: the drafter's estimate of the whole way to it. */

@@ -93,7 +93,7 @@ function TurnView({ turn, isLast }: { readonly turn: Turn; readonly isLast: bool
   const isOpen = answer.isOpen
   return (
     <>
-      <article class="question" aria-label="You">
+      <article class="question" aria-label="You" dir="auto">
         {question}
       </article>
       <article class="answer" aria-label="Answer" aria-busy={isOpen}>
@@ -101,16 +101,22 @@ function TurnView({ turn, isLast }: { readonly turn: Turn; readonly isLast: bool
         {answer.state.value === 'failed' && <p class="alarm">{sentenceOf(answer)}</p>}
         <footer>
           <Summary answer={answer} />
-          {!isOpen && answer.rounds.length > 0 && (
-            <button type="button" class="small" onClick={() => saveFile('trace.jsonl', writeTraceFile(answer.rounds))}>
-              Save trace
-            </button>
-          )}
-          {isLast && !isOpen && (
-            <button type="button" class="small" onClick={() => void store.regenerate()}>
-              Regenerate
-            </button>
-          )}
+          <p class="actions">
+            {!isOpen && answer.rounds.length > 0 && (
+              <button
+                type="button"
+                class="small"
+                onClick={() => saveFile('trace.jsonl', writeTraceFile(answer.rounds))}
+              >
+                Save trace
+              </button>
+            )}
+            {isLast && !isOpen && (
+              <button type="button" class="small" onClick={() => void store.regenerate()}>
+                Regenerate
+              </button>
+            )}
+          </p>
         </footer>
       </article>
       {isLast && answer.rounds.length > 0 && <OriginLegend rounds={answer.rounds} />}
@@ -127,14 +133,19 @@ function Summary({ answer }: { readonly answer: Answer }): ComponentChildren {
     answer.state.value
   ]
   const parts = [
-    answer.label,
     how,
     count(tokens, 'token'),
     seconds(answer.ms),
     ...(speed === undefined ? [] : [`${figure(speed)} tokens/s`]),
     ...(answer.reason === 'length' ? ['cut at the limit'] : []),
+    answer.label,
   ]
-  return <span class="summary">{parts.filter((part) => part !== '').join(' · ')}</span>
+  const words = parts.filter((part) => part !== '').join(' · ')
+  return (
+    <p class="summary" title={words}>
+      {words}
+    </p>
+  )
 }
 
 function Composer(): ComponentChildren {

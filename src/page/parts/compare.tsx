@@ -4,8 +4,8 @@
  */
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
-import { Comparison, type Pair } from '../data/comparison.ts'
-import { defaultSettings, type Speculation } from '../data/settings.ts'
+import { Comparison } from '../data/comparison.ts'
+import type { Speculation } from '../data/settings.ts'
 import { newest, type Look } from '../data/store.ts'
 import { Contestant } from './contestant.tsx'
 import { useAnswer, useRace } from './hooks.ts'
@@ -20,26 +20,27 @@ interface Looked {
 /** A prompt, two settings, two answers. */
 export function Compare(): ComponentChildren {
   const store = useStore()
-  const [speculations, setSpeculations] = useState<Pair<Speculation>>(usual)
-  const [comparison, setComparison] = useState<Comparison>()
+  const speculations = store.speculations.value
+  const comparison = store.comparison.value
   const [looked, setLooked] = useState<Looked>({ side: 1, look: newest })
   const race = useRace(comparison)
   useAnswer(comparison?.answers[0])
   useAnswer(comparison?.answers[1])
-  const run = async (prompt: string): Promise<void> => {
-    const next = new Comparison(prompt, store.settings.value, speculations)
+  const run = async (): Promise<void> => {
+    const next = new Comparison(store.prompt.value, store.settings.value, speculations)
     race.stop()
-    setComparison(next)
+    store.comparison.value = next
     setLooked({ side: 1, look: newest })
     await next.run(store.api)
     store.announcement.value = next.verdict()
   }
-  const change = (side: 0 | 1, speculation: Speculation): void =>
-    setSpeculations(side === 0 ? [speculation, speculations[1]] : [speculations[0], speculation])
+  const change = (side: 0 | 1, speculation: Speculation): void => {
+    store.speculations.value = side === 0 ? [speculation, speculations[1]] : [speculations[0], speculation]
+  }
   const isRunning = comparison?.isRunning ?? false
   return (
     <div class="compare">
-      <Prompt isRunning={isRunning} onRun={(prompt) => void run(prompt)} onStop={() => comparison?.stop()} />
+      <Prompt isRunning={isRunning} onRun={() => void run()} onStop={() => comparison?.stop()} />
       <p class="verdict">
         <span>
           {comparison && !isRunning ? comparison.verdict() : 'One after the other: neither takes time from the other.'}
@@ -74,33 +75,28 @@ export function Compare(): ComponentChildren {
 
 // ---------------------------------------------------------------------------------------------------------------
 
-/** Without and with. */
-const usual: Pair<Speculation> = [
-  { ...defaultSettings.speculation, method: 'off' },
-  { ...defaultSettings.speculation, method: 'server' },
-]
-
 function Prompt(props: {
   readonly isRunning: boolean
-  readonly onRun: (prompt: string) => void
+  readonly onRun: () => void
   readonly onStop: () => void
 }): ComponentChildren {
   const { isRunning, onRun, onStop } = props
-  const [prompt, setPrompt] = useState('Write the numbers from 1 to 30, separated by commas.')
+  const store = useStore()
+  const prompt = store.prompt.value
   return (
     <form
       class="composer"
       aria-label="What both are asked"
       onSubmit={(event) => {
         event.preventDefault()
-        if (!isRunning && prompt.trim() !== '') onRun(prompt)
+        if (!isRunning && prompt.trim() !== '') onRun()
       }}
     >
       <textarea
         rows={2}
         aria-label="Prompt of both"
         value={prompt}
-        onInput={(event) => setPrompt(event.currentTarget.value)}
+        onInput={(event) => (store.prompt.value = event.currentTarget.value)}
       />
       <div class="buttons">
         {isRunning ? (

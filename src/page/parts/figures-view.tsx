@@ -71,7 +71,7 @@ function Curve({
 
 function Speed({ figures, rounds }: Part): ComponentChildren {
   const { speed, plainSpeed, tokens } = figures
-  const times = plainSpeed === undefined ? '' : `${figure(speed / plainSpeed)} × plain decoding`
+  const times = plainSpeed === undefined ? '' : `≈ ${(speed / plainSpeed).toFixed(1)} × plain`
   const label = `Tokens per second over the rounds${plainSpeed === undefined ? '' : `; the line is plain decoding, ${figure(plainSpeed)}`}`
   return (
     <Figure title="Tokens per second" value={tokens > 0 ? figure(speed) : '–'} note={tokens > 0 ? times : ''}>
@@ -84,7 +84,7 @@ function Tau({ figures, rounds }: Part): ComponentChildren {
   const { tau, accepted, drafted } = figures
   let tokens = 0
   const means = rounds.map(({ emitted }, index) => (tokens += emitted.length) / (index + 1))
-  const note = drafted > 0 ? `${accepted} of ${drafted} drafts accepted` : 'nothing drafted'
+  const note = drafted > 0 ? `${accepted} of ${drafted} accepted` : 'nothing drafted'
   return (
     <Figure
       title="Tokens per pass (τ)"
@@ -135,16 +135,10 @@ function Time({ figures: { time, ms, rounds } }: Pick<Part, 'figures'>): Compone
   const parts = [
     { name: 'target', ms: time.target },
     { name: 'drafting', ms: time.draft },
-    { name: 'the rest', ms: time.rest },
+    { name: 'rest', ms: time.rest },
   ]
   let left = 0
-  const note =
-    rounds === 0
-      ? ''
-      : parts
-          .slice(1)
-          .map((part) => `${part.name} ${percent(part.ms / ms)}`)
-          .join(', ')
+  const note = rounds === 0 ? '' : `drafting ${percent(time.draft / ms)}`
   const label = parts.map((part) => `${part.name} ${percent(ms > 0 ? part.ms / ms : 0)}`).join(', ')
   return (
     <Figure title="Time in the target" value={rounds > 0 ? percent(time.target / ms) : '–'} note={note}>

@@ -11,15 +11,10 @@ import { OriginLegend } from './legend.tsx'
 import { useStore } from './store-context.ts'
 import { Tokens } from './tokens.tsx'
 
-interface OpenFile {
-  readonly name: string
-  readonly answers: readonly Answer[]
-}
-
 /** Opens a file and shows its answers. */
 export function Replay(): ComponentChildren {
   const store = useStore()
-  const [file, setFile] = useState<OpenFile>()
+  const file = store.file.value
   const [problem, setProblem] = useState('')
   const [chosen, setChosen] = useState(0)
   const [look, setLook] = useState<Look>(beginning)
@@ -28,11 +23,11 @@ export function Replay(): ComponentChildren {
     const answers = readTraceFile(await picked.text())
     setChosen(0)
     setLook(beginning)
-    setFile(undefined)
+    store.file.value = undefined
     setProblem(typeof answers === 'string' ? `${picked.name}: ${answers}` : '')
     if (typeof answers === 'string') return
     const { pieces, problem: missing } = await piecesOf(answers, (tokens) => store.api.pieces(tokens))
-    setFile({ name: picked.name, answers: answers.map((rounds) => filled(rounds, pieces)) })
+    store.file.value = { name: picked.name, answers: answers.map((rounds) => filled(rounds, pieces)) }
     setProblem(missing)
     store.announcement.value = `${picked.name} is open: ${count(answers.length, 'answer')}.`
   }

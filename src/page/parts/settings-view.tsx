@@ -122,7 +122,9 @@ function Choice<Key extends string>(props: {
   )
 }
 
-/** An empty field is no number: the server's own. */
+/**
+ * An empty field is no number: the server's own. What is typed counts when the field is left: half a number ("0.") is none yet.
+ */
 function NumberField(props: {
   readonly label: string
   readonly value: number | undefined
@@ -144,7 +146,7 @@ function NumberField(props: {
         type="number"
         value={value ?? ''}
         placeholder="server’s"
-        onInput={(event) => onChange(read(event.currentTarget.value))}
+        onChange={(event) => onChange(read(event.currentTarget.value))}
         {...rest}
       />
     </div>

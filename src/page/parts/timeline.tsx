@@ -22,8 +22,8 @@ export function Timeline(props: {
   }
   return (
     <div class="timeline">
-      <div class="track">
-        <Bars rounds={rounds} at={at} />
+      <div class="track" title="Tokens of each round: guessed ones blue, the target’s own grey">
+        <Bars rounds={rounds} at={at} onRound={go} />
         <input
           type="range"
           aria-label="Round"
@@ -99,30 +99,50 @@ function Button(props: {
   )
 }
 
-/** Fewer columns than this leave room on the right, so that bars do not shrink from the start. */
+/** Fewer columns than this leave room on the right, so that bars do not shrink from the start; more cannot be told apart. */
 const fewest = 40
+const most = 400
 
-function Bars({ rounds, at }: { readonly rounds: readonly Round[]; readonly at: number }): ComponentChildren {
-  const columns = Math.max(fewest, rounds.length)
+function Bars(props: {
+  readonly rounds: readonly Round[]
+  readonly at: number
+  readonly onRound: (round: number) => void
+}): ComponentChildren {
+  const { rounds, at, onRound } = props
+  const perBar = Math.ceil(Math.max(1, rounds.length) / most)
+  const columns = Math.max(fewest, Math.ceil(rounds.length / perBar))
   const highest = Math.max(4, ...rounds.map(({ emitted }) => emitted.length))
-  const bar = (from: number, to: number): { y: number; height: number } => ({
+  const rect = (from: number, to: number): { y: number; height: number } => ({
     y: 100 - (100 * to) / highest,
     height: (100 * (to - from)) / highest,
   })
+  const bars = Array.from({ length: Math.ceil(rounds.length / perBar) }, (_, index) =>
+    meanBar(rounds.slice(index * perBar, (index + 1) * perBar)),
+  )
+  const pick = (event: MouseEvent): void => {
+    const { left, width } = (event.currentTarget as SVGElement).getBoundingClientRect()
+    onRound(Math.floor(((event.clientX - left) / width) * columns) * perBar)
+  }
   return (
-    <svg viewBox={`0 0 ${columns} 100`} preserveAspectRatio="none" aria-hidden="true">
-      {rounds.map(({ accepted, emitted }, index) => (
-        <g key={index} class={index === at ? 'bar current' : 'bar'}>
+    // A shortcut for pointers only: the slider below does the same, and for everybody.
+    <svg viewBox={`0 0 ${columns} 100`} preserveAspectRatio="none" aria-hidden="true" onClick={pick}>
+      {bars.map(({ drafted, all }, index) => (
+        <g key={index} class={index === Math.floor(at / perBar) ? 'bar current' : 'bar'}>
           <rect class="hit" x={index} y={0} width={1} height={100} />
-          <rect class="accepted" x={index + 0.12} width={0.76} {...bar(0, Math.min(accepted, emitted.length))} />
-          <rect
-            class="own"
-            x={index + 0.12}
-            width={0.76}
-            {...bar(Math.min(accepted, emitted.length), emitted.length)}
-          />
+          <rect class="accepted" x={index + 0.12} width={0.76} {...rect(0, drafted)} />
+          <rect class="own" x={index + 0.12} width={0.76} {...rect(drafted, all)} />
         </g>
       ))}
     </svg>
   )
+}
+
+/** Mean tokens of some rounds: those that were drafted, and all. */
+function meanBar(rounds: readonly Round[]): { readonly drafted: number; readonly all: number } {
+  const mean = (pick: (round: Round) => number): number =>
+    rounds.reduce((sum, round) => sum + pick(round), 0) / rounds.length
+  return {
+    drafted: mean(({ accepted, emitted }) => Math.min(accepted, emitted.length)),
+    all: mean(({ emitted }) => emitted.length),
+  }
 }

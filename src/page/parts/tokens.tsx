@@ -57,6 +57,7 @@ export function Tokens(props: {
         ref={frame}
         class="tokens"
         role="group"
+        dir="auto"
         tabIndex={0}
         aria-label="Answer. Arrow keys go from token to token, Enter shows the round of a token."
         onKeyDown={onKeyDown}
