@@ -167,10 +167,8 @@ class Run {
       }
       sent = session.emitted.length
       if (session.finished) break
-      if (this.#request.signal?.aborted) {
-        session.finished = 'aborted'
-        break
-      }
+      session.finished = this.#endedFromOutside(realClock() - began)
+      if (session.finished) break
       const trace = await this.#round(session, seat)
       if (trace === undefined) break
       this.#totals.add(trace)
@@ -233,6 +231,13 @@ class Run {
     }
   }
 
+  /** The caller wants no more, or not for so long. */
+  #endedFromOutside(ms: number): FinishReason | undefined {
+    const { signal, maxPredictMs = Infinity } = this.#request
+    if (signal?.aborted) return 'aborted'
+    return ms > maxPredictMs ? 'length' : undefined
+  }
+
   async #round(session: Session, seat: Seat): ReturnType<typeof orAborted<Awaited<ReturnType<typeof decodeRound>>>> {
     try {
       const trace = await orAborted(decodeRound(session, seat, this.#drafting.verifier ?? walk, realClock))
@@ -250,7 +255,7 @@ class Run {
     const wants = drafter?.wantsPromptRow?.bind(drafter)
     return {
       signal,
-      onProgress: onPrefill && ((done, total) => onPrefill(from + done, from + total)),
+      onProgress: onPrefill && ((done, total) => onPrefill(from + done, from + total, from)),
       wanted: wants && ((index) => wants(this.#prompt, from + index)),
       onFeatures: heard && ((first, rows) => heard.hear(from + first, rows)),
       onRows:

@@ -32,6 +32,7 @@ const OWN_FIELDS: ReadonlySet<string> = new Set<Exclude<keyof GenerateRequest, k
     'cachePrompt',
     'priority',
     'signal',
+    'maxPredictMs',
     'onPrefill',
   ] as const),
 ])

@@ -59,11 +59,9 @@ export const refusedAnywhere = {
     .strictObject({ type: z.literal('text', `"text" (${noGrammar})`) }, `{"type": "text"} (${noGrammar})`)
     .nullish()
     .describe(`Only {"type": "text"} (${noGrammar}).`),
-  priority: only([0], 'requests are served in the order in which they come'),
   id_slot: only([-1], 'this server chooses the slot'),
   n_predict: absent('use max_tokens'),
   n_keep: only([0], 'a full context ends the answer'),
-  t_max_predict_ms: only([0], 'this server has no time limit yet'),
   timings_per_token: only([false], 'timings come at the end of the answer'),
   return_progress: only([false], 'this server does not report progress'),
   return_tokens: only([false], 'this server does not give token ids'),
