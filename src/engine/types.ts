@@ -22,7 +22,7 @@ export interface GenerateRequest extends SampleOptions {
   readonly speculative?: SpeculativeOptions | undefined
   /**
    * Start from cache rows of an earlier request with the same beginning. Default true; false reads the whole prompt, and leaves nothing
-   * for others.
+   * in the memory for shared beginnings.
    */
   readonly cachePrompt?: boolean | undefined
   /** Where several requests wait, for a sequence or to have their prompts read, lower ones come first. Default 0. */
