@@ -34,6 +34,7 @@ const serveSchema = z.strictObject({
     .min(1)
     .default(['heterospec'])
     .describe('names of the counters at /metrics'),
+  answerSeconds: z.number().positive().optional().describe('most time of a request, waiting included; past it a 503'),
   bodyLimit: z
     .int()
     .min(1024)

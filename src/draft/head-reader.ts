@@ -24,6 +24,9 @@ import type { LevelStepper } from './grow.ts'
 /** Features that wait to be read take at most this. */
 const MOST_WAITING_BYTES = 16 << 20
 
+/** Rows are left to others when there are so many new ones: they are kept in blocks. */
+const WORTH_LEAVING = 16
+
 const NO_GUESS: HeadGuess = { tokens: [], probs: new Float32Array(0) }
 
 interface Waiting {
@@ -52,6 +55,8 @@ export class HeadReader implements LevelStepper, Disposable {
   /** What may follow the last row; undefined when it was not computed to the end. */
   #guess: HeadGuess | undefined
   #round: Round | undefined
+  /** Rows that were left to others. */
+  #left = 0
 
   /** `count`: guesses asked for each row. */
   constructor(sequence: HeadSequence, count: number, mostWaitingBytes = MOST_WAITING_BYTES) {
@@ -77,10 +82,42 @@ export class HeadReader implements LevelStepper, Disposable {
     while (rows > 0 && (this.#positions[rows - 1] as number) + 1 >= shared) rows--
     if (rows < this.#positions.length) this.#guess = undefined
     this.#positions.length = rows
+    this.#left = Math.min(this.#left, rows)
     this.#sequence.truncate(rows)
     this.#waiting = this.#waiting.filter(({ position }) => position < shared)
     this.#text.length = shared
     for (let at = shared; at < tokens.length; at++) this.#text.push(tokens[at] as TokenId)
+  }
+
+  /** Takes over rows that earlier texts left, as far as they began like this one. */
+  restore(): void {
+    if (!this.#isWhole) return
+    const length = this.#sequence.load?.(this.#text) ?? 0
+    if (length <= this.#positions.length) return
+    for (let at = this.#positions.length; at < length; at++) this.#positions.push(at)
+    this.#waiting = this.#waiting.filter(({ position }) => position >= length)
+    this.#guess = undefined
+    this.#left = length
+  }
+
+  /** Tokens from the beginning on whose features are not needed any more: they were read, or wait to be. */
+  get known(): number {
+    let known = this.#isWhole ? this.#positions.length : 0
+    for (const { position } of this.#waiting) if (position === known) known++
+    return known
+  }
+
+  /** Leaves copies of rows to later texts, once there are enough new ones. */
+  leave(): void {
+    const rows = this.#positions.length
+    if (rows < this.#left + WORTH_LEAVING || !this.#isWhole) return
+    this.#sequence.save?.(this.#text.slice(0, rows + 1))
+    this.#left = rows
+  }
+
+  /** Are the rows those of all positions from 0 on? */
+  get #isWhole(): boolean {
+    return (this.#positions.at(-1) ?? -1) === this.#positions.length - 1
   }
 
   /** Features of the text's tokens from `first` on. */
@@ -116,6 +153,7 @@ export class HeadReader implements LevelStepper, Disposable {
     this.follow(tokens)
     throwIfAborted(signal)
     await this.catchUp(true)
+    this.leave()
     if (this.#guess === undefined || this.#positions.at(-1) !== tokens.length - 2) return false
     // Drops what an earlier round drafted.
     this.#sequence.truncate(this.#positions.length)

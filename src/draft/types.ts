@@ -56,6 +56,11 @@ export interface DraftSession<P extends Proposal = Proposal> extends Disposable 
 /** Hears the features of a prompt's rows, before the session is opened that goes on with them. */
 export interface PromptListener extends Disposable {
   /**
+   * How many tokens of the prompt, from its beginning, it needs no features of: it heard them for an earlier request, or took over what
+   * others heard. Asked once, before it hears the first ones; left out where nothing is lost by a gap.
+   */
+  known?(): number
+  /**
    * Features of the tokens from index `first` on, one row per token; chunks come in order. Rows at the beginning that were
    * read for an earlier request never come.
    */

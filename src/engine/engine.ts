@@ -173,6 +173,10 @@ class LoadedEngine implements Engine {
     return this.#parts.slots.limit
   }
 
+  get prefixCache(): Engine['prefixCache'] {
+    return this.#parts.model.prefixes?.use
+  }
+
   get context(): number {
     return this.#parts.model.context
   }

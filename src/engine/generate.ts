@@ -3,8 +3,7 @@ import { realClock } from '../util/clock.ts'
 import { HeterospecError } from '../util/errors.ts'
 import { omit } from '../util/omit.ts'
 import type { RecordingSampler } from '../sample/index.ts'
-import type { Drafter, PromptListener } from '../draft/index.ts'
-import type { PrefillOptions, Sequence } from '../model/index.ts'
+import type { PromptListener } from '../draft/index.ts'
 import type { CostModel } from '../policy/index.ts'
 import type { Scores, TokenId } from '../tree/index.ts'
 import { walk } from '../verify/index.ts'
@@ -13,6 +12,7 @@ import { resolveSpeculation, type Drafting } from './drafting.ts'
 import type { EngineParts } from './engine.ts'
 import { AnswerText } from './answer.ts'
 import { encodePrompt } from './prompt.ts'
+import { readPrompt } from './read-prompt.ts'
 import { readRequest } from './request.ts'
 import { decodeRound } from './round.ts'
 import type { Seat } from './pass-types.ts'
@@ -138,7 +138,16 @@ class Run {
     sequence.truncate(Math.min(shared, this.#prompt.length - 1))
     sequence.tap(this.#drafting.drafter?.needs.taps ?? [])
     const began = realClock()
-    const scores = await orAborted(this.#readPrompt(sequence, seat, heard))
+    const scores = await orAborted(
+      readPrompt({
+        prompt: this.#prompt,
+        ...{ sequence, seat, heard },
+        drafter: this.#drafting.drafter,
+        prompts: this.#shares ? this.#parts.prompts : undefined,
+        request: this.#request,
+        onKnown: (tokens) => (this.#reused = tokens),
+      }),
+    )
     this.#promptMs = realClock() - began
     seat.decode()
     return scores
@@ -178,10 +187,8 @@ class Run {
       }
       sent = session.emitted.length
       if (session.finished) break
-      if (this.#request.signal?.aborted) {
-        session.finished = 'aborted'
-        break
-      }
+      session.finished = this.#endedFromOutside(realClock() - began)
+      if (session.finished) break
       const trace = await this.#round(session, seat)
       if (trace === undefined) break
       this.#totals.add(trace)
@@ -227,22 +234,11 @@ class Run {
     return this.#request.cachePrompt !== false
   }
 
-  async #readPrompt(sequence: Sequence, seat: Seat, heard: PromptListener | undefined): Promise<Scores> {
-    const { prompts } = this.#parts
-    const { signal } = this.#request
-    const aside = (): (() => void) => {
-      seat.away()
-      return () => seat.back()
-    }
-    const reading = this.#shares ? await prompts.begin(sequence, this.#prompt, { signal, aside }) : undefined
-    this.#reused = sequence.length
-    const options = this.#prefillOptions(this.#drafting.drafter, heard)
-    try {
-      return await sequence.prefill(this.#prompt.slice(this.#reused), { ...options, passes: seat.prompt })
-    } finally {
-      if (this.#shares) prompts.save(sequence, this.#prompt.slice(0, sequence.length))
-      reading?.[Symbol.dispose]()
-    }
+  /** The caller wants no more, or not for so long. */
+  #endedFromOutside(ms: number): FinishReason | undefined {
+    const { signal, maxPredictMs = Infinity } = this.#request
+    if (signal?.aborted) return 'aborted'
+    return ms > maxPredictMs ? 'length' : undefined
   }
 
   async #round(session: Session, seat: Seat): ReturnType<typeof orAborted<Awaited<ReturnType<typeof decodeRound>>>> {
@@ -255,21 +251,6 @@ class Run {
     } catch (error) {
       this.#failed = true // rows of a half-finished round are not to be trusted
       throw error
-    }
-  }
-
-  #prefillOptions(drafter: Drafter | undefined, heard: PromptListener | undefined): PrefillOptions {
-    const { onPrefill, signal } = this.#request
-    const from = this.#reused
-    const wants = drafter?.wantsPromptRow?.bind(drafter)
-    return {
-      signal,
-      onProgress: onPrefill && ((done, total) => onPrefill(from + done, from + total)),
-      wanted: wants && ((index) => wants(this.#prompt, from + index)),
-      onFeatures: heard && ((first, rows) => heard.hear(from + first, rows)),
-      onRows:
-        drafter?.observePrompt &&
-        ((rows) => drafter.observePrompt?.(rows.map((row) => ({ ...row, index: row.index + from })))),
     }
   }
 

@@ -4,16 +4,17 @@ import { choosePrompts, chooseTrees, type Candidate } from './pass-rows.ts'
 
 function candidate(rows: number, arrived: number, seat: Partial<Candidate['seat']> = {}): Candidate {
   const tree = chainTree(new Array<number>(rows).fill(1))
-  return { item: { tree }, arrived, seat: { priority: 0, joined: arrived, ...seat } }
+  return { item: { tree }, arrived, seat: { priority: 0, joined: arrived, toRead: 100, ...seat } }
 }
 
 describe('the rows of a pass', () => {
-  it('are those of all trees, and of the prompts that fit, the oldest first', () => {
+  it('are those of all trees, and of the oldest prompt and the one that is soonest read', () => {
     const late = candidate(4, 3)
     const early = candidate(2, 1)
     expect(chooseTrees([late, early])).toEqual([early, late])
-    const prompts = [2, 0, 1].map((joined) => candidate(32, 0, { joined }))
-    expect(choosePrompts(prompts)).toEqual([prompts[1], prompts[2]])
+    const prompts = [2, 0, 1].map((joined) => candidate(32, 0, { joined, toRead: 100 - 10 * joined }))
+    expect(choosePrompts(prompts)).toEqual([prompts[1], prompts[0]])
+    expect(choosePrompts([])).toEqual([])
   })
 
   it('are a prompt’s of a lower priority number first, and of one at least', () => {

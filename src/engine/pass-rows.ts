@@ -1,9 +1,9 @@
-/** Whose rows a shared pass takes when not all fit: all trees if it can be, of prompts one after the other. */
+/** Whose rows a shared pass takes when not all fit: all trees if it can be; of prompts the oldest and the one that is soonest read. */
 import type { ScoreItem } from '../model/index.ts'
 
-/** Rows of a prompt per pass while nobody decodes: more would make no row cheaper. */
+/** Rows of a prompt per pass where there is nobody else: more would make no row cheaper. */
 export const PROMPT_ROWS = 64
-/** The same while others decode: their tokens wait for these rows. */
+/** The same where others decode, whose tokens wait for these rows, or have prompts to be read. */
 export const PROMPT_ROWS_BESIDE = 32
 /** Rows of all prompts in one pass. */
 const MOST_PROMPT_ROWS = 64
@@ -20,6 +20,8 @@ export interface Candidate {
     readonly priority: number
     /** Who joined first has the smaller number. */
     readonly joined: number
+    /** Tokens of its prompt that are still to be read. */
+    readonly toRead: number
   }
 }
 
@@ -31,10 +33,15 @@ export function chooseTrees<C extends Candidate>(trees: readonly C[]): C[] {
   )
 }
 
-/** Parts of prompts by priority, then by age: two prompts read at once are both late. */
+/**
+ * Parts of prompts by priority. Among equals the oldest one, so that nobody waits for ever, and then those that are soonest read, so
+ * that a short prompt does not wait for a long one; all at once would all be late.
+ */
 export function choosePrompts<C extends Candidate>(prompts: readonly C[]): C[] {
-  const order = (a: C, b: C): number => a.seat.priority - b.seat.priority || a.seat.joined - b.seat.joined
-  return firstRows(prompts.toSorted(order), MOST_PROMPT_ROWS)
+  const by = (key: 'joined' | 'toRead') => (a: C, b: C) =>
+    a.seat.priority - b.seat.priority || a.seat[key] - b.seat[key]
+  const [oldest, ...others] = prompts.toSorted(by('joined'))
+  return oldest ? firstRows([oldest, ...others.toSorted(by('toRead'))], MOST_PROMPT_ROWS) : []
 }
 
 // ---------------------------------------------------------------------------------------------------------------

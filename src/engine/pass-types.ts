@@ -51,8 +51,8 @@ export interface SeatOptions {
 
 /** One request's place among those that share passes, from its prompt to its end. */
 export interface Seat extends Passes, Disposable {
-  /** How the prompt is read: in smaller chunks, and one prompt after the other, while others decode. */
-  readonly prompt: PromptPasses
+  /** How the `tokens` of a prompt are read that are not in the cache yet: in smaller chunks where there are others. */
+  read(tokens: number): PromptPasses
   /** Requests that share the next pass with their trees, this one included. */
   readonly batch: number
   /** The prompt has been read. */

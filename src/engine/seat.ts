@@ -21,6 +21,8 @@ export interface Host {
   readonly graphs: GraphCounts | undefined
   /** Requests that decode and will take part in the next pass. */
   readonly decoding: number
+  /** Requests that have a prompt to be read. */
+  readonly reading: number
   score(seat: PassSeat, item: ScoreItem, wish: ScoreWish): Promise<SharedScores>
   leave(seat: PassSeat): void
   /** Something changed: perhaps a pass can begin. */
@@ -33,26 +35,22 @@ export class PassSeat implements Seat {
   readonly priority: number
   /** Who joined first has the smaller number. */
   readonly joined: number
-  readonly prompt: PromptPasses
   waiting: Waiting | undefined
   inPass = false
   decodes = false
   isAway = false
   /** Was away when the last pass began: likely to miss the next one too. */
   absent = false
+  toRead = 0
   readonly #host: Host
+  readonly #signal: AbortSignal | undefined
 
   constructor(host: Host, { cost, priority = 0, signal }: SeatOptions, joined: number) {
     this.#host = host
     this.cost = cost
     this.priority = priority
     this.joined = joined
-    this.prompt = {
-      get rows() {
-        return host.decoding > 0 ? PROMPT_ROWS_BESIDE : PROMPT_ROWS
-      },
-      score: async (item) => (await this.score(item, { signal })).scores,
-    }
+    this.#signal = signal
   }
 
   /** At work on something else than a pass. */
@@ -72,7 +70,23 @@ export class PassSeat implements Seat {
     return this.#host.score(this, item, wish)
   }
 
+  read(tokens: number): PromptPasses {
+    this.toRead = tokens
+    const host = this.#host
+    return {
+      get rows() {
+        return host.decoding > 0 || host.reading > 1 ? PROMPT_ROWS_BESIDE : PROMPT_ROWS
+      },
+      score: async (item) => {
+        const { scores } = await this.score(item, { signal: this.#signal })
+        this.toRead -= item.tree.size
+        return scores
+      },
+    }
+  }
+
   decode(): void {
+    this.toRead = 0
     this.decodes = true
   }
 

@@ -3,8 +3,9 @@
  * one pass reads the trees of all, with a part of the prompts that are still to be read. Requests join and leave between passes, and
  * nobody's tokens depend on who sits beside: rows are independent of each other bit for bit (`model/invariance.ts`).
  *
- * Who waits for whom: a pass begins when everybody has come, except readers of events who have not come back. Somebody who takes
- * long over a draft is waited for about as long as a pass takes, so that waiting never costs more than twice what it could save.
+ * Who waits for whom: a pass begins when everybody has come, except readers of events who have not come back. Each of those who
+ * draft is waited for about as long as a pass takes: drafts of several come one after the other, and a pass of their own would cost
+ * more than the waiting; somebody who takes longer (a draft model reads its prompt, say) shall not hold up all others.
  */
 import { realClock, type Clock } from '../util/clock.ts'
 import { UsageError } from '../util/errors.ts'
@@ -50,6 +51,12 @@ export class SharedPasses implements Host {
     return count
   }
 
+  get reading(): number {
+    let count = 0
+    for (const seat of this.#seats) if (seat.toRead > 0) count++
+    return count
+  }
+
   /** From now on passes wait for this request until it is disposed of. */
   join(options: SeatOptions): Seat {
     const seat = new PassSeat(this, options, this.#joined++)
@@ -82,8 +89,9 @@ export class SharedPasses implements Host {
   consider(): void {
     const seats = [...this.#seats]
     if (this.#running || this.#turn !== undefined || !seats.some(({ waiting }) => waiting)) return
-    if (seats.some((seat) => seat.busy)) {
-      this.#timer ??= setTimeout(() => this.#begin(), this.#usualMs)
+    const busy = seats.filter((seat) => seat.busy).length
+    if (busy > 0) {
+      this.#timer ??= setTimeout(() => this.#begin(), this.#usualMs * busy)
     } else if (seats.some((seat) => seat.isAway)) {
       // A reader that reads on comes back within this turn of the event loop.
       this.#turn = setImmediate(() => {

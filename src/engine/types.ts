@@ -1,5 +1,5 @@
 /** Contracts of the engine: requests in, events out. */
-import type { GraphCounts, ModelSpec } from '../model/index.ts'
+import type { GraphCounts, ModelSpec, PrefixUse } from '../model/index.ts'
 import type { ResponseFormat } from '../grammar/index.ts'
 import type { ChatMessage, ChatTemplate, EarlyStart, Tokenizer } from '../text/index.ts'
 import type { SampleOptions, TokenLogProbs } from '../sample/index.ts'
@@ -30,14 +30,16 @@ export interface GenerateRequest extends SampleOptions {
   readonly speculative?: SpeculativeOptions | undefined
   /**
    * Start from cache rows of an earlier request with the same beginning. Default true; false reads the whole prompt, and leaves nothing
-   * for others.
+   * in the memory for shared beginnings.
    */
   readonly cachePrompt?: boolean | undefined
   /** Where several requests wait, for a sequence or to have their prompts read, lower ones come first. Default 0. */
   readonly priority?: number | undefined
   readonly signal?: AbortSignal | undefined
-  /** Called while the prompt is read. */
-  readonly onPrefill?: ((done: number, total: number) => void) | undefined
+  /** Most milliseconds from the first token on; then the answer ends with `length`. Default: no limit. */
+  readonly maxPredictMs?: number | undefined
+  /** Called while the prompt is read: `done` of `total` tokens are in the cache, `cached` of them were before. */
+  readonly onPrefill?: ((done: number, total: number, cached: number) => void) | undefined
 }
 
 export type TokenOrigin = 'target' | 'drafted'
@@ -271,6 +273,8 @@ export interface Engine extends AsyncDisposable {
   readonly threads: number
   /** Conversations whose cache rows are kept at the same time. */
   readonly sequences: number
+  /** How full the memory for shared beginnings is; undefined without any. */
+  readonly prefixCache: PrefixUse | undefined
   /** Events of one answer. Leaving the loop or aborting the signal ends the work and frees what it held. */
   generate(request: GenerateRequest): AsyncIterable<GenerateEvent>
   /** The same, waited for. */

@@ -2,7 +2,7 @@
 import { open } from 'node:fs/promises'
 import { defined } from '../util/assert.ts'
 import { throwIfAborted } from '../util/errors.ts'
-import { KvCache } from '../cache/index.ts'
+import { KvCache, PrefixCache } from '../cache/index.ts'
 import { loadGguf, quantType, type GgufModel, type GgufTensor } from '../gguf/index.ts'
 import { TYPE, type Backend } from '../tensor/index.ts'
 import {
@@ -42,7 +42,9 @@ export async function loadDraftHead(
   await checkNumbers(backend, gguf, options.signal)
   const draftIds = await readDraftIds(gguf, config, target)
   const { weights, kernelWeights } = await loadWeights(backend, gguf, config, target, options)
-  const slots = (target.context + DRAFT_ROWS) * (options.sequences ?? 1)
+  const textSlots = (target.context + DRAFT_ROWS) * (options.sequences ?? 1)
+  // As many beginnings as the target keeps: one without the other would be of little use.
+  const slots = textSlots + (target.prefixes?.use.capacity ?? 0)
   const kvWidth = config.kvHeadCount * config.headDim
   const type = options.kvType === 'f32' ? TYPE.F32 : TYPE.F16
   try {
@@ -62,6 +64,8 @@ export async function loadDraftHead(
       spec,
       draftIds,
       context: target.context,
+      textSlots,
+      prefixes: slots > textSlots ? new PrefixCache(cache, textSlots) : undefined,
     })
   } catch (error) {
     kernelWeights?.[Symbol.dispose]()

@@ -5,9 +5,10 @@
  */
 import { assert, defined } from '../util/assert.ts'
 import { DisposedError } from '../util/errors.ts'
-import type { Region } from '../cache/index.ts'
+import type { PrefixCache, Region } from '../cache/index.ts'
 import type { HeadShape } from './eagle3-graph.ts'
 import { SLOT_STEP } from './pass.ts'
+import type { TokenId } from '../tree/index.ts'
 import type { HeadGuess, HeadNode, HeadRow, HeadSequence } from './types.ts'
 
 /** The inputs of one pass. */
@@ -35,6 +36,8 @@ export interface HeadTextParts {
   readonly cacheSlots: number
   /** Masks begin with the region's first slot, else with slot 0. */
   readonly windows: boolean
+  /** Rows that texts left to others. */
+  readonly prefixes: PrefixCache | undefined
   readonly run: (pass: HeadPass, count: number) => Promise<HeadResult[]>
   readonly release: () => void
 }
@@ -108,6 +111,26 @@ export class HeadText implements HeadSequence {
     this.#last = undefined
   }
 
+  load(tokens: readonly TokenId[]): number {
+    this.#requireLive()
+    const { prefixes, region } = this.#parts
+    const rows = rowsOf(tokens)
+    const most = Math.min(rows.length, this.capacity)
+    const length = prefixes?.load(region.start, this.#length, rows, most) ?? this.#length
+    if (length > this.#length) {
+      this.#drafted = []
+      this.#length = length
+      this.#last = { position: length - 1, state: undefined }
+    }
+    return length
+  }
+
+  save(tokens: readonly TokenId[]): void {
+    this.#requireLive()
+    assert(tokens.length - 1 <= this.#length, `${tokens.length} tokens of ${this.#length} rows`)
+    this.#parts.prefixes?.save(this.#parts.region.start, rowsOf(tokens))
+  }
+
   [Symbol.dispose](): void {
     if (this.#disposed) return
     this.#disposed = true
@@ -179,4 +202,13 @@ export class HeadText implements HeadSequence {
   #requireLive(): void {
     if (this.#disposed) throw new DisposedError('draft text')
   }
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+/** What rows of a text are known by: the token after each position, and for the first row the token at its position too. */
+function rowsOf(tokens: readonly TokenId[]): number[] {
+  const rows = tokens.slice(1)
+  if (rows.length > 0) rows[0] = (tokens[0] as number) * 2 ** 24 + (rows[0] as number)
+  return rows
 }

@@ -5,7 +5,7 @@
 import { defined } from '../util/assert.ts'
 import { DisposedError } from '../util/errors.ts'
 import { topK, type TopK } from '../util/topk.ts'
-import { SlotPool } from '../cache/index.ts'
+import { SlotPool, type PrefixCache } from '../cache/index.ts'
 import { buildHead, type HeadGraph, type HeadGuessTensors, type HeadShape } from './eagle3-graph.ts'
 import type { HeadParts } from './eagle3-layers.ts'
 import { HeadText, type HeadPass, type HeadResult } from './eagle3-sequence.ts'
@@ -18,6 +18,9 @@ export interface Eagle3Parts extends HeadParts {
   readonly draftIds: Int32Array | undefined
   /** Rows of one text, drafted ones aside. */
   readonly context: number
+  /** Slots that belong to texts; those after them are `prefixes`'. */
+  readonly textSlots: number
+  readonly prefixes: PrefixCache | undefined
 }
 
 /** Drafted rows that fit below a text: ten levels of the widest trees, and some. */
@@ -33,7 +36,7 @@ export class Eagle3Head implements DraftHead {
   constructor(parts: Eagle3Parts) {
     this.#parts = parts
     this.spec = parts.spec
-    this.#pool = new SlotPool(parts.cache.settings.slots)
+    this.#pool = new SlotPool(parts.textSlots)
     this.#graphs = new GraphCache((shape) => buildHead(parts, shape), parts.target.backend.graphs)
   }
 
@@ -46,6 +49,7 @@ export class Eagle3Head implements DraftHead {
       capacity: this.#parts.context,
       cacheSlots: this.#parts.cache.settings.slots,
       windows: this.#parts.kernelWeights !== undefined,
+      prefixes: this.#parts.prefixes,
       run: (pass, count) => this.#run(pass, count),
       release: () => this.#pool.give(region),
     })

@@ -158,6 +158,13 @@ export interface HeadSequence extends Disposable {
   draft(nodes: readonly HeadNode[], count: number): Promise<HeadGuess[]>
   /** Forgets the rows after the first `length`, and all drafted ones. */
   truncate(length: number): void
+  /**
+   * Appends rows that earlier texts left (`save`), as far as they began with `tokens`. Only for texts whose rows are those of
+   * the positions from 0 on, without a gap. Returns the rows of the text then. Left out where nothing is kept.
+   */
+  load?(tokens: readonly TokenId[]): number
+  /** Leaves copies of the rows of `tokens`, those of the positions from 0 on: one row less than tokens. */
+  save?(tokens: readonly TokenId[]): void
 }
 
 /** A small network that drafts from what the target computed; it borrows the target's device and tables. */

@@ -43,11 +43,13 @@ export async function answer(
 ): Promise<Response> {
   const tickets = context.gate.admit(work.requests.length)
   const leaving = new AbortController()
-  const signal = AbortSignal.any([c.req.raw.signal, context.closing.signal, leaving.signal])
+  const late = timeLimit(context)
+  const signals = [c.req.raw.signal, context.closing.signal, leaving.signal, ...(late ? [late] : [])]
+  const signal = AbortSignal.any(signals)
   const requestId = c.get('requestId')
   const head = headOf(format, context)
   const runAll = (listener: AnswerListener): Promise<GenerateResult[]> =>
-    runAnswers(context, work.requests, { tickets, signal, leaving, requestId, ...listener })
+    runAnswers(context, work.requests, { tickets, signal, late, leaving, requestId, ...listener })
   if (!work.stream) {
     const results = await runAll({ onPiece: () => undefined })
     return c.json({
@@ -119,6 +121,8 @@ class StreamedAnswer {
 interface Conditions extends AnswerListener {
   readonly tickets: readonly Ticket[]
   readonly signal: AbortSignal
+  /** Says that the request has taken too long. */
+  readonly late: AbortSignal | undefined
   /** Ends all answers of the request. */
   readonly leaving: AbortController
   readonly requestId: string
@@ -142,22 +146,29 @@ async function runAnswers(
     }
   })
   const results = await Promise.all(runs)
+  if (failures.length > 0 && conditions.late?.aborted) {
+    const message = `expected an answer within ${context.options.answerSeconds} s, it was not ready; ask for fewer tokens or try again later`
+    throw new ApiError(503, message, { code: 'timed_out', retryAfter: 1 })
+  }
   // The first failure in time: those that it ended say only that they were ended.
   if (failures.length > 0) throw failures[0]
   return results.filter((result) => result !== undefined)
 }
 
 async function runAnswer(
-  { engine, gate, metrics, logger }: ServerContext,
+  { engine, gate, slots, metrics, logger }: ServerContext,
   request: GenerateRequest,
   index: number,
   { tickets, signal, requestId, onPiece, onRound }: Conditions,
 ): Promise<GenerateResult> {
-  const queueMs = (await tickets[index]?.enter(signal)) ?? 0
+  const queueMs = (await tickets[index]?.enter(signal, request.priority)) ?? 0
   const observer = metrics.begin(queueMs)
+  const task = slots.begin(request)
   let result: GenerateResult | undefined
   try {
-    for await (const event of engine.generate({ ...request, signal })) {
+    const onPrefill = task.prefill.bind(task)
+    for await (const event of engine.generate({ ...request, signal, onPrefill })) {
+      task.see(event)
       if (event.type === 'round') {
         observer.round(event.trace)
         onRound?.(index, event.trace)
@@ -169,6 +180,7 @@ async function runAnswer(
     }
     if (result) observer.done(result)
   } finally {
+    task.end()
     if (!result) observer.gone()
   }
   if (!result) throw new Error('internal: a request ended without a result')
@@ -195,6 +207,11 @@ async function runAnswer(
     })
   }
   return result
+}
+
+/** Counted from the request's arrival. */
+function timeLimit({ options: { answerSeconds } }: ServerContext): AbortSignal | undefined {
+  return answerSeconds === undefined ? undefined : AbortSignal.timeout(1000 * answerSeconds)
 }
 
 function headOf({ idPrefix }: AnswerFormat, { engine, modelNames }: ServerContext): (object: string) => object {

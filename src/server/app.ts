@@ -24,6 +24,7 @@ import { addAboutRoutes } from './routes/about.ts'
 import { addCompletions } from './routes/completions.ts'
 import { addTextRoutes } from './routes/text.ts'
 import { validationError } from './schemas/issues.ts'
+import { SlotBoard } from './slots.ts'
 import type { ServerApp, ServerContext, ServerEnv, ServerLogger, ServerOptions } from './types.ts'
 
 /** The server of an engine, which stays the caller's. Throws `bad-option`. */
@@ -77,11 +78,13 @@ function createContext(engine: Engine, options: ServerOptions): ServerContext {
     options,
     modelNames: [first, ...others],
     gate,
+    slots: new SlotBoard(engine.sequences, engine.context),
     metrics: createMetrics({
       names: options.metrics ?? ['heterospec'],
       gate,
       modelName: first,
       capacity: engine.sequences * engine.context,
+      prefixCache: () => engine.prefixCache,
     }),
     logger: options.logger ?? silentLogger,
     closing: new AbortController(),

@@ -1,6 +1,6 @@
 /**
- * Who may work and who waits: as many answers at a time as the engine has sequences, a queue of limited length, first
- * come first served. Past the limit a request is told to come back later instead of making everybody wait.
+ * Who may work and who waits: as many answers at a time as the engine has sequences, a queue of limited length, by priority, then
+ * first come first served. Past the limit a request is told to come back later instead of making everybody wait.
  */
 import { realClock } from '../util/clock.ts'
 import { throwIfAborted, UsageError } from '../util/errors.ts'
@@ -8,8 +8,8 @@ import { ApiError } from './errors.ts'
 
 /** One answer's place, from admission to the end. */
 export interface Ticket {
-  /** Resolves when the answer may begin, with the milliseconds waited. Throws `aborted`. */
-  enter(signal: AbortSignal): Promise<number>
+  /** Resolves when the answer may begin, with the milliseconds waited; lower priorities come first. Throws `aborted`. */
+  enter(signal: AbortSignal, priority?: number): Promise<number>
   /** Gives the place back; more than once is harmless. */
   leave(): void
 }
@@ -18,7 +18,7 @@ export interface Ticket {
 export class Gate {
   readonly places: number
   readonly queueLimit: number
-  readonly #waiting: (() => void)[] = []
+  readonly #waiting: { readonly priority: number; readonly ready: () => void }[] = []
   readonly #whenEmpty: (() => void)[] = []
   #admitted = 0
   #running = 0
@@ -76,9 +76,9 @@ export class Gate {
     let entered: number | undefined
     let left = false
     return {
-      enter: async (signal) => {
+      enter: async (signal, priority = 0) => {
         const asked = realClock()
-        await this.#place(signal)
+        await this.#place(signal, priority)
         entered = realClock()
         return entered - asked
       },
@@ -95,7 +95,7 @@ export class Gate {
     }
   }
 
-  #place(signal: AbortSignal): Promise<void> {
+  #place(signal: AbortSignal, priority: number): Promise<void> {
     throwIfAborted(signal)
     if (this.#running < this.places) {
       this.#running++
@@ -107,20 +107,22 @@ export class Gate {
         resolve()
       }
       const giveUp = (): void => {
-        this.#waiting.splice(this.#waiting.indexOf(ready), 1)
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1)
         reject(
           new UsageError('aborted', 'the request was stopped while it waited for its turn', { cause: signal.reason }),
         )
       }
       signal.addEventListener('abort', giveUp, { once: true })
-      this.#waiting.push(ready)
+      const waiting = { priority, ready }
+      const after = this.#waiting.findIndex((other) => other.priority > priority)
+      this.#waiting.splice(after < 0 ? this.#waiting.length : after, 0, waiting)
     })
   }
 
   /** Hands the place on; only without a successor is it free. */
   #release(): void {
     const next = this.#waiting.shift()
-    if (next) next()
+    if (next) next.ready()
     else this.#running--
   }
 

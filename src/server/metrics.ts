@@ -4,7 +4,7 @@
  */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { realClock } from '../util/clock.ts'
-import type { GenerateResult, RoundTrace } from '../engine/index.ts'
+import type { Engine, GenerateResult, RoundTrace } from '../engine/index.ts'
 import type { Gate } from './gate.ts'
 import type { AnswerObserver, MetricNames, MetricsPage } from './types.ts'
 
@@ -15,17 +15,19 @@ export interface MetricsParts {
   readonly modelName: string
   /** Cache rows of all sequences together. */
   readonly capacity: number
+  /** How full the memory for shared beginnings is. */
+  readonly prefixCache?: (() => Engine['prefixCache']) | undefined
 }
 
 /** Counts what happens, in every set of names that was asked for. */
-export function createMetrics({ names, gate, modelName, capacity }: MetricsParts): MetricsPage {
+export function createMetrics({ names, gate, modelName, capacity, prefixCache }: MetricsParts): MetricsPage {
   const registry = new Registry()
   // Dashboards choose by these; llama-server has no labels.
   if (names.includes('vllm')) registry.setDefaultLabels({ engine: '0', model_name: modelName })
   else if (names.includes('heterospec')) registry.setDefaultLabels({ model_name: modelName })
   const live = new Set<Answer>()
   const rows = (): number => [...live].reduce((sum, { context }) => sum + context, 0)
-  const state: State = { gate, usage: () => rows() / capacity }
+  const state: State = { gate, usage: () => rows() / capacity, prefixCache: () => prefixCache?.() }
   const sinks = names.map((name) =>
     name === 'llamacpp' ? llamacppSink(registry, state) : vllmSink(registry, name, state),
   )
@@ -46,6 +48,7 @@ interface State {
   readonly gate: Gate
   /** Share of the cache rows that answers in work hold. */
   readonly usage: () => number
+  readonly prefixCache: () => Engine['prefixCache']
 }
 
 /** One answer's events as numbers; times in seconds. */
@@ -103,7 +106,8 @@ const tokenSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15,
 const powers = [0, 1, 2, 4, 8, 16, 32, 64, 128]
 
 /** vLLM's set, and under our own name trees beside it. */
-function vllmSink(registry: Registry, prefix: string, { gate, usage }: State): Sink {
+function vllmSink(registry: Registry, prefix: string, state: State): Sink {
+  const { gate, usage } = state
   const make = makers(registry, `${prefix}:`)
   make.gauge('num_requests_running', 'Answers in work.', () => gate.running)
   make.gauge('num_requests_waiting', 'Answers that wait for their turn.', () => gate.waiting)
@@ -121,7 +125,9 @@ function vllmSink(registry: Registry, prefix: string, { gate, usage }: State): S
   const prefill = make.histogram('request_prefill_time_seconds', 'Reading the prompt.', seconds)
   const decode = make.histogram('request_decode_time_seconds', 'Writing the answer.', seconds)
   const drafts = speculationCounters(make)
-  const trees = prefix === 'heterospec' ? treeMetrics(make) : undefined
+  const own = prefix === 'heterospec'
+  const trees = own ? treeMetrics(make) : undefined
+  if (own) prefixMetrics(make, state)
   return {
     first: (time) => first.observe(time),
     next: (count, time) => {
@@ -171,9 +177,10 @@ function llamacppSink(registry: Registry, { gate }: State): Sink {
     next: (count) => predicted.inc(count),
     round: (trace) => {
       drafts(trace)
-      passes.inc()
-      sums.passes++
-      sums.busy += gate.running
+      // A pass that several answers shared comes once from each.
+      passes.inc(1 / (trace.requests ?? 1))
+      sums.passes += 1 / (trace.requests ?? 1)
+      sums.busy++
       sums.most = Math.max(sums.most, trace.context + trace.emitted.length)
     },
     done: ({ timings }) => {
@@ -205,11 +212,22 @@ function speculationCounters(make: Makers): (trace: RoundTrace) => void {
   }
 }
 
+function prefixMetrics(make: Makers, { prefixCache }: State): void {
+  const share = (): number => {
+    const { tokens, capacity } = prefixCache() ?? { tokens: 0, capacity: 1 }
+    return tokens / Math.max(1, capacity)
+  }
+  make.gauge('prefix_cache_usage_perc', 'Share of the memory for shared beginnings that is used; 1 is all.', share)
+  const evicted = (): number => prefixCache()?.evicted ?? 0
+  make.gauge('prefix_cache_evicted_tokens', 'Tokens that had to leave that memory so far.', evicted)
+}
+
 function treeMetrics(make: Makers): (trace: RoundTrace) => void {
   const nodes = make.histogram('spec_tree_nodes', 'Drafted nodes of a round.', powers)
   const depth = make.histogram('spec_tree_depth', 'Levels of a round’s tree.', powers)
   const length = make.histogram('spec_accepted_length', 'Tokens of a round, its own included.', powers)
   const modes = make.counter('spec_mode_total', 'Rounds by what was drafted.', ['mode'])
+  const requests = make.histogram('pass_requests', 'Requests that shared the pass of a round.', powers)
   const draftTime = make.counter('spec_draft_seconds_total', 'Time of drafting.')
   const verifyTime = make.counter('spec_verify_seconds_total', 'Time of the model’s passes.')
   return (trace) => {
@@ -222,7 +240,9 @@ function treeMetrics(make: Makers): (trace: RoundTrace) => void {
     length.observe(trace.emitted.length)
     modes.inc({ mode: trace.drafted === 0 ? 'off' : deepest === trace.drafted ? 'chain' : 'tree' })
     draftTime.inc(trace.draftMs / 1000)
-    verifyTime.inc(trace.targetMs / 1000)
+    requests.observe(trace.requests ?? 1)
+    // Each of the requests that shared a pass tells of all of it.
+    verifyTime.inc(trace.targetMs / 1000 / (trace.requests ?? 1))
   }
 }
 

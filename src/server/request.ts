@@ -98,6 +98,8 @@ function work(
     stop: typeof body.stop === 'string' ? [body.stop] : (body.stop ?? []),
     ignoreEos: body.ignore_eos ?? false,
     cachePrompt: body.cache_prompt ?? true,
+    priority: body.priority ?? 0,
+    ...((body.t_max_predict_ms ?? 0) > 0 && { maxPredictMs: body.t_max_predict_ms ?? 0 }),
     speculative: readSpeculation(body.speculative, context),
   }
   const answers = Array.from({ length: body.n ?? 1 }, (_, index) => index)

@@ -3,6 +3,7 @@ import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { Engine, GenerateResult, RoundTrace, SpeculativeOptions } from '../engine/index.ts'
 import type { SampleOptions } from '../sample/index.ts'
 import type { Gate } from './gate.ts'
+import type { SlotBoard } from './slots.ts'
 
 /** Names and meanings of metrics: our own, vLLM's or llama-server's. */
 export type MetricNames = 'heterospec' | 'vllm' | 'llamacpp'
@@ -19,6 +20,8 @@ export interface ServerOptions {
   readonly hostNames?: readonly string[] | undefined
   /** Answers that may wait while others are in work. Default 64. */
   readonly queueLimit?: number | undefined
+  /** Most seconds of a request, waiting included; past them it gets a 503. Default: no limit. */
+  readonly answerSeconds?: number | undefined
   /** Most bytes of a request. Default 4 MiB. */
   readonly bodyLimit?: number | undefined
   /** Sets of metrics at `/metrics`. Default: our own. */
@@ -65,6 +68,7 @@ export interface ServerContext {
   /** The first is the one that answers carry. */
   readonly modelNames: readonly [string, ...string[]]
   readonly gate: Gate
+  readonly slots: SlotBoard
   readonly metrics: MetricsPage
   readonly logger: ServerLogger
   /** Ends all that is in work. */

@@ -7,7 +7,7 @@ import { openEngine, type Engine, type EngineOptions } from '../../src/engine/in
 import { liveHandles } from '../../src/ffi/index.ts'
 import { loadModel } from '../../src/model/index.ts'
 import { defined } from '../../src/util/assert.ts'
-import { bitsOf, someTokens, tinyFile } from '../tiny.ts'
+import { bitsOf, someTokens, tinyFile, tinyHeadFile } from '../tiny.ts'
 
 let cacheDir: string
 beforeAll(async () => {
@@ -98,6 +98,37 @@ describe('requests', () => {
     await ask(engine, [9])
     expect((await ask(engine, first)).timings.cache_n).toBe(32)
     await expect(open({ prefixCacheBytes: -1 })).rejects.toMatchObject({ code: 'bad-option' })
+  })
+})
+
+describe('a draft head', () => {
+  const shared = someTokens(90, 4)
+  const texts = [shared, [...shared.slice(0, 70), ...someTokens(20, 5)]] as const
+  /** The trees of an answer, in words. */
+  async function treesOf(engine: Engine, prompt: readonly number[]): Promise<string[]> {
+    const trees: string[] = []
+    const request = { prompt: Int32Array.from(prompt), maxTokens: 12, ignoreEos: true }
+    for await (const event of engine.generate(request)) {
+      if (event.type === 'round') trees.push(JSON.stringify(event.trace.tree))
+    }
+    return trees
+  }
+
+  it.each([true, false])('drafts after a copied beginning as after one that it has read (kernels: %s)', async (kernels) => {
+    const drafter = { method: 'eagle3', path: await tinyHeadFile() } as const
+    const speculative = { drafter, budget: { policy: 'eagle' } } as const
+    const fresh: string[][] = []
+    for (const text of texts) {
+      await using engine = await open({ speculative, kernels, prefixCacheBytes: 0 })
+      fresh.push(await treesOf(engine, text))
+    }
+    await using engine = await open({ speculative, kernels })
+    expect(await treesOf(engine, texts[0])).toEqual(fresh[0])
+    // Another text takes the only sequence and the head's only text.
+    await treesOf(engine, someTokens(120, 6))
+    expect(await treesOf(engine, texts[1])).toEqual(fresh[1])
+    await treesOf(engine, someTokens(120, 6))
+    expect(await treesOf(engine, texts[0])).toEqual(fresh[0])
   })
 })
 

@@ -50,6 +50,7 @@ async function serve(model: string | undefined, options: Typed): Promise<void> {
     corsOrigins: settings.corsOrigin,
     hostNames: loopbackNames(settings.host),
     queueLimit: settings.queueLimit,
+    answerSeconds: settings.answerSeconds,
     bodyLimit: settings.bodyLimit,
     metrics: settings.metrics,
     page: settings.page ? undefined : false,

@@ -106,6 +106,10 @@ class CombinedListener implements PromptListener {
     this.listeners = listeners
   }
 
+  known(): number {
+    return Math.min(...this.listeners.map((listener) => listener?.known?.() ?? Infinity))
+  }
+
   async hear(first: number, rows: readonly Float32Array[]): Promise<void> {
     for (const listener of this.listeners) await listener?.hear(first, rows)
   }

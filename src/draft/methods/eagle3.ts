@@ -104,6 +104,12 @@ class Listener implements PromptListener {
     this.#giveBack = giveBack
   }
 
+  known(): number {
+    // What was left while this request waited for its turn.
+    this.#reader?.restore()
+    return this.#reader?.known ?? Infinity
+  }
+
   async hear(first: number, rows: readonly Float32Array[]): Promise<void> {
     await this.#reader?.hear(first, rows)
   }

@@ -2,6 +2,7 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
 import { packageVersion } from '../../util/package.ts'
 import { ApiError } from '../errors.ts'
+import { slotState } from '../slots.ts'
 import type { ServerContext, ServerEnv } from '../types.ts'
 import { errorResponses, json } from './shared.ts'
 
@@ -23,6 +24,13 @@ export function addAboutRoutes(app: OpenAPIHono<ServerEnv>, context: ServerConte
     throw new ApiError(404, message, { param: 'model', code: 'model_not_found' })
   })
   app.openapi(propsRoute, (c) => c.json(propsOf(context), 200))
+  app.openapi(slotsRoute, (c) => {
+    const { states } = context.slots
+    if (c.req.valid('query').fail_on_no_slot === undefined || states.some((slot) => !slot.is_processing)) {
+      return c.json(states, 200)
+    }
+    throw new ApiError(503, 'expected a free place, all are at work; try again later', { code: 'busy', retryAfter: 1 })
+  })
   app.openapi(metricsRoute, async (c) => c.text(await metrics.text(), 200, { 'Content-Type': metrics.contentType }))
 }
 
@@ -119,6 +127,18 @@ const propsRoute = createRoute({
   path: '/props',
   summary: 'Properties of the server',
   responses: { 200: json('The properties.', z.looseObject({})), 401: errorResponses[401] },
+})
+
+const slotsRoute = createRoute({
+  method: 'get',
+  path: '/slots',
+  summary: 'What each place does',
+  request: { query: z.object({ fail_on_no_slot: z.string().optional().describe('503 when no place is free.') }) },
+  responses: {
+    200: json('The places.', z.array(slotState)),
+    401: errorResponses[401],
+    503: errorResponses[503],
+  },
 })
 
 const metricsRoute = createRoute({

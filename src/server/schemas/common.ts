@@ -86,6 +86,14 @@ export const requestFields = {
     .boolean('true or false')
     .nullish()
     .describe('Start from cache rows of an earlier request with the same beginning. Default true.'),
+  priority: z
+    .int('a whole number')
+    .nullish()
+    .describe('Where requests wait, lower ones come first; among equals, who came first. Default 0.'),
+  t_max_predict_ms: z
+    .int('a whole number')
+    .nullish()
+    .describe('Most milliseconds from the first token on; then the answer ends with `length`. 0 or less: no limit.'),
   stream: z.boolean('true or false').nullish().describe('Send the answer as server-sent events.'),
   stream_options: z
     .strictObject({
