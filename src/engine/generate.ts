@@ -12,6 +12,7 @@ import { openConstraint, openDraft, openSampler } from './choosing.ts'
 import { resolveSpeculation, type Drafting } from './drafting.ts'
 import type { EngineParts } from './engine.ts'
 import { AnswerText } from './answer.ts'
+import { offeredTools } from './form.ts'
 import { encodePrompt } from './prompt.ts'
 import { readRequest } from './request.ts'
 import { decodeRound } from './round.ts'
@@ -36,7 +37,11 @@ export async function* generate(
   const speculation = request.speculative === undefined ? parts.speculation : resolveSpeculation(request.speculative)
   const { sampling, maxTokens, logProbs } = readRequest(request)
   const { tokenizer, template, model } = parts
-  const prompt = encodePrompt({ tokenizer, template, spec: model.spec, context: model.context }, request.prompt)
+  const prompt = encodePrompt(
+    { tokenizer, template, spec: model.spec, context: model.context },
+    request.prompt,
+    offeredTools(request),
+  )
   using constraint = await openConstraint(parts.formats, request, prompt.length)
   const drafting = conditions.drafting ?? (await parts.drafting.prepare(speculation))
   const cost = conditions.cost ?? (await parts.prices.for(speculation.budget.policy))
@@ -118,7 +123,7 @@ class Run {
     this.#drafting = drafting
     this.#prompt = prompt
     this.#started = started
-    this.#answer = new AnswerText(parts.tokenizer, request.stop ?? [])
+    this.#answer = new AnswerText(parts.tokenizer, request.stop ?? [], offeredTools(request).length > 0)
   }
 
   /** Undefined when the request was aborted while it waited. */
@@ -156,13 +161,13 @@ class Run {
     // What the reader of the events does meanwhile is not decoding.
     let awayMs = 0
     for (;;) {
-      const { text, used } = this.#answer.push(session.emitted.slice(sent))
+      const { used, ...said } = this.#answer.push(session.emitted.slice(sent))
       if (this.#answer.stopped) session.endAt(sent + used)
-      if (text.length > 0 || session.emitted.length > sent) {
+      if (said.text.length > 0 || session.emitted.length > sent) {
         const handedOver = realClock()
         const tokens = session.emitted.slice(sent)
         const logProbs = record?.slice(sent, session.emitted.length)
-        yield { type: 'text', text, tokens, origins: session.origins.slice(sent), ...(logProbs && { logProbs }) }
+        yield { type: 'text', ...said, tokens, origins: session.origins.slice(sent), ...(logProbs && { logProbs }) }
         awayMs += realClock() - handedOver
       }
       sent = session.emitted.length
@@ -180,7 +185,9 @@ class Run {
       awayMs += realClock() - handedOver
     }
     const rest = this.#answer.end()
-    if (rest.length > 0) yield { type: 'text', text: rest, tokens: [], origins: [], ...(record && { logProbs: [] }) }
+    if (rest.text.length > 0 || rest.calls?.length) {
+      yield { type: 'text', ...rest, tokens: [], origins: [], ...(record && { logProbs: [] }) }
+    }
   }
 
   done(seed: number | undefined, session?: Session): GenerateEvent {
@@ -189,6 +196,7 @@ class Run {
     return {
       type: 'done',
       text: this.#answer.text,
+      ...(this.#answer.calls && { toolCalls: this.#answer.calls }),
       tokens: session ? [...session.emitted] : [],
       finishReason,
       seed,

@@ -29,7 +29,7 @@ export function readRequest(request: GenerateRequest): ResolvedRequest {
 /** The fields of a request that are not about sampling. */
 const OWN_FIELDS: ReadonlySet<string> = new Set<Exclude<keyof GenerateRequest, keyof SampleOptions>>([
   ...(['prompt', 'maxTokens', 'stop', 'ignoreEos', 'speculative', 'cachePrompt', 'signal', 'onPrefill'] as const),
-  ...(['logProbs', 'responseFormat'] as const),
+  ...(['logProbs', 'responseFormat', 'tools', 'toolChoice', 'parallelToolCalls'] as const),
 ])
 
 /** The rest of a request; a name that nobody knows is refused by the sampling schema. */

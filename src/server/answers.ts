@@ -5,6 +5,7 @@
 import type { Context } from 'hono'
 import type { GenerateRequest, GenerateResult } from '../engine/index.ts'
 import type { TokenLogProbs } from '../sample/index.ts'
+import type { ToolCallPiece } from '../text/index.ts'
 import { apiErrorOf, ApiError } from './errors.ts'
 import { eventStream, type Send } from './event-stream.ts'
 import type { Ticket } from './gate.ts'
@@ -17,6 +18,8 @@ export interface AnswerPiece {
   readonly text: string
   /** Of the tokens since the last piece, where the request asked for them. */
   readonly logProbs?: readonly TokenLogProbs[] | undefined
+  /** What is new of calls of tools. */
+  readonly calls?: readonly ToolCallPiece[] | undefined
 }
 
 /** How the answers to one request are spelled. */
@@ -25,7 +28,7 @@ export interface AnswerFormat {
   readonly object: string
   readonly chunkObject: string
   /** A finished answer. */
-  choice(index: number, answer: AnswerPiece, finishReason: string): object
+  choice(index: number, answer: GenerateResult, finishReason: string): object
   /** What opens a streamed answer, if anything does. */
   opening?(index: number): object
   delta(index: number, piece: AnswerPiece): object
@@ -51,7 +54,7 @@ export async function answer(
     const results = await runAll(() => undefined)
     return c.json({
       ...head(format.object),
-      choices: results.map((result, index) => format.choice(index, result, result.finishReason)),
+      choices: results.map((result, index) => format.choice(index, result, endOf(result))),
       usage: usage(results, work),
       timings: timingsOf(results),
     })
@@ -69,7 +72,7 @@ export async function answer(
       for (const [index, result] of results.entries()) {
         const last = index === results.length - 1
         const rest = streamed[index]?.rest() ?? { text: '' }
-        chunk([format.closing(index, rest, result.finishReason)], last ? { timings: timingsOf(results) } : {})
+        chunk([format.closing(index, rest, endOf(result))], last ? { timings: timingsOf(results) } : {})
       }
       if (work.includeUsage) chunk([], { usage: usage(results, work) })
     } catch (error) {
@@ -89,10 +92,10 @@ type OnPiece = (index: number, piece: AnswerPiece) => void
 class StreamedAnswer {
   #waiting: readonly TokenLogProbs[] | undefined
 
-  /** The piece to send now, if it has a text. */
-  add({ text, logProbs }: AnswerPiece): AnswerPiece | undefined {
+  /** The piece to send now, if it has a text or calls. */
+  add({ text, calls, logProbs }: AnswerPiece): AnswerPiece | undefined {
     if (logProbs) this.#waiting = [...(this.#waiting ?? []), ...logProbs]
-    return text === '' ? undefined : this.#take(text)
+    return text === '' && !calls?.length ? undefined : this.#take(text, calls)
   }
 
   /** What has waited to the end. */
@@ -100,8 +103,8 @@ class StreamedAnswer {
     return this.#waiting?.length ? this.#take('') : { text: '' }
   }
 
-  #take(text: string): AnswerPiece {
-    const piece = { text, logProbs: this.#waiting }
+  #take(text: string, calls?: readonly ToolCallPiece[]): AnswerPiece {
+    const piece = { text, calls, logProbs: this.#waiting }
     if (this.#waiting) this.#waiting = []
     return piece
   }
@@ -185,6 +188,11 @@ async function runAnswer(
     })
   }
   return result
+}
+
+/** How the answer ended, in OpenAI's words. */
+function endOf({ finishReason, toolCalls }: GenerateResult): string {
+  return finishReason === 'stop' && toolCalls?.length ? 'tool_calls' : finishReason
 }
 
 function headOf({ idPrefix }: AnswerFormat, { engine, modelNames }: ServerContext): (object: string) => object {

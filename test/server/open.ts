@@ -41,8 +41,20 @@ export interface Body {
   readonly choices: readonly {
     readonly index: number
     readonly text?: string
-    readonly message?: { readonly content: string | null }
-    readonly delta?: { readonly content?: string }
+    readonly message?: {
+      readonly content?: string | null
+      readonly tool_calls?: readonly {
+        readonly id: string
+        readonly function: { readonly name: string; readonly arguments: string }
+      }[]
+    }
+    readonly delta?: {
+      readonly content?: string
+      readonly tool_calls?: readonly {
+        readonly index: number
+        readonly function: { readonly name?: string; readonly arguments: string }
+      }[]
+    }
     readonly logprobs: LogProbs | null
     readonly finish_reason: string | null
   }[]
