@@ -61,7 +61,9 @@ export function chatMessages(messages: readonly Message[]): ChatMessage[] {
     return {
       role: role === 'developer' ? 'system' : role,
       content: typeof content === 'string' ? content : (content ?? []).map(({ text }) => text).join('\n'),
-      ...(calls?.length && { toolCalls: calls.map(({ id, function: called }) => ({ id, ...called })) }),
+      ...(calls?.length && {
+        toolCalls: calls.map(({ id, function: { name, arguments: given } }) => ({ id, name, arguments: given })),
+      }),
       ...(answers != null && { toolCallId: answers }),
     }
   })

@@ -22,6 +22,7 @@ export const messageSchema = z
     tool_call_id: z.string('a text').nullish().describe('Of tools: the call that is answered.'),
     function_call: z.null('left out (use tool_calls)').optional(),
     refusal: z.null('left out').optional(),
+    parsed: z.unknown().optional().describe("What OpenAI's helpers add to answers; without effect."),
     audio: z.null('left out (text only)').optional(),
     annotations: z.array(z.unknown(), 'empty').max(0, 'empty').nullish(),
   })

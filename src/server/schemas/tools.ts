@@ -48,7 +48,12 @@ export const toolCallsField = z
     z.strictObject({
       id: z.string('a text'),
       type: z.literal('function', '"function"'),
-      function: z.strictObject({ name, arguments: z.string('a JSON object as text') }),
+      function: z.strictObject({
+        name,
+        arguments: z.string('a JSON object as text'),
+        /** What OpenAI's helpers add to what they got. */
+        parsed_arguments: z.unknown().optional(),
+      }),
       /** In streams, and therefore in what is put together from them. */
       index: z.int().nullish(),
     }),
