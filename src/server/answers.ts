@@ -3,13 +3,14 @@
  * end within a round of theirs.
  */
 import type { Context } from 'hono'
-import type { GenerateRequest, GenerateResult } from '../engine/index.ts'
+import type { GenerateRequest, GenerateResult, RoundTrace } from '../engine/index.ts'
 import type { TokenLogProbs } from '../sample/index.ts'
 import type { ToolCallPiece } from '../text/index.ts'
 import { apiErrorOf, ApiError } from './errors.ts'
 import { eventStream, type Send } from './event-stream.ts'
 import type { Ticket } from './gate.ts'
 import type { Work } from './request.ts'
+import { SpeculativeMetrics } from './speculative-metrics.ts'
 import { timingsOf, usageOf, type Usage } from './timings.ts'
 import type { ServerContext, ServerEnv } from './types.ts'
 
@@ -48,8 +49,12 @@ export async function answer(
   const signal = AbortSignal.any([c.req.raw.signal, context.closing.signal, leaving.signal])
   const requestId = c.get('requestId')
   const head = headOf(format, context)
+  const counts = new SpeculativeMetrics()
+  const onRound = (trace: RoundTrace): void => counts.round(trace)
   const runAll = (onPiece: OnPiece): Promise<GenerateResult[]> =>
-    runAnswers(context, work.requests, { tickets, signal, leaving, requestId, onPiece })
+    runAnswers(context, work.requests, { tickets, signal, leaving, requestId, onPiece, onRound })
+  const metrics = (results: readonly GenerateResult[]): object =>
+    work.detail === 'none' ? {} : { metrics: counts.block(results, work.detail) }
   if (!work.stream) {
     const results = await runAll(() => undefined)
     return c.json({
@@ -57,6 +62,7 @@ export async function answer(
       choices: results.map((result, index) => format.choice(index, result, endOf(result))),
       usage: usage(results, work),
       timings: timingsOf(results),
+      ...metrics(results),
     })
   }
   const write = async (send: Send): Promise<void> => {
@@ -72,9 +78,12 @@ export async function answer(
       for (const [index, result] of results.entries()) {
         const last = index === results.length - 1
         const rest = streamed[index]?.rest() ?? { text: '' }
-        chunk([format.closing(index, rest, endOf(result))], last ? { timings: timingsOf(results) } : {})
+        chunk(
+          [format.closing(index, rest, endOf(result))],
+          last ? { timings: timingsOf(results), ...(!work.includeUsage && metrics(results)) } : {},
+        )
       }
-      if (work.includeUsage) chunk([], { usage: usage(results, work) })
+      if (work.includeUsage) chunk([], { usage: usage(results, work), ...metrics(results) })
     } catch (error) {
       const { body } = apiErrorOf(error, requestId)
       context.logger.warn({ requestId, error: reasonOf(error) }, 'stream ended with an error')
@@ -117,6 +126,7 @@ interface Conditions {
   readonly leaving: AbortController
   readonly requestId: string
   readonly onPiece: OnPiece
+  readonly onRound: (trace: RoundTrace) => void
 }
 
 async function runAnswers(
@@ -146,15 +156,17 @@ async function runAnswer(
   { engine, gate, metrics, logger }: ServerContext,
   request: GenerateRequest,
   index: number,
-  { tickets, signal, requestId, onPiece }: Conditions,
+  { tickets, signal, requestId, onPiece, onRound }: Conditions,
 ): Promise<GenerateResult> {
   const queueMs = (await tickets[index]?.enter(signal)) ?? 0
   const observer = metrics.begin(queueMs)
   let result: GenerateResult | undefined
   try {
     for await (const event of engine.generate({ ...request, signal })) {
-      if (event.type === 'round') observer.round(event.trace)
-      else if (event.type === 'done') result = event
+      if (event.type === 'round') {
+        observer.round(event.trace)
+        onRound(event.trace)
+      } else if (event.type === 'done') result = event
       else {
         if (event.tokens.length > 0) observer.tokens(event.tokens.length)
         onPiece(index, event)

@@ -7,6 +7,7 @@ import { readForm } from './form.ts'
 import type { CommonFields } from './schemas/common.ts'
 import type { ChatRequest, Message, TextRequest } from './schemas/completions.ts'
 import { readSpeculation } from './speculation.ts'
+import type { SpeculativeDetail } from './speculative-metrics.ts'
 import type { ServerContext } from './types.ts'
 
 /** What one HTTP request comes to: an answer each. */
@@ -17,6 +18,8 @@ export interface Work {
   readonly answersPerPrompt: number
   readonly stream: boolean
   readonly includeUsage: boolean
+  /** How much of speculation is told in `metrics`. */
+  readonly detail: SpeculativeDetail
 }
 
 /** Tokens of an answer to a plain text where nobody says: as at OpenAI. */
@@ -134,6 +137,7 @@ function work(
     answersPerPrompt: answers.length,
     stream: body.stream ?? false,
     includeUsage: body.stream_options?.include_usage ?? false,
+    detail: body.speculative_metrics ?? 'none',
   }
 }
 

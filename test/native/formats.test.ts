@@ -60,27 +60,24 @@ describe.each(Object.keys(requests))('%s', (name) => {
 })
 
 describe('a format', () => {
-  it('takes what cannot come out of the tree, and marks what must come as from no source of the drafter', async () => {
+  it('drafts what must come, marked as from no source of the drafter', async () => {
     const speculative = ways['model'] as SpeculativeOptions
-    const sources = new Set<number>()
     let accepted = 0
     for await (const event of engine.generate({ ...(requests['greedy JSON'] as GenerateRequest), speculative })) {
       if (event.type !== 'round') continue
       const { tree } = event.trace
-      for (const node of tree.sources.keys()) if (node > 0) sources.add(tree.sources[node] as number)
       accepted += tree.acceptedPath.filter((node) => tree.sources[node] === 1).length
     }
-    expect([...sources].sort()).toEqual([0, 1])
     expect(accepted).toBeGreaterThan(5)
   })
 
   it('that nothing may fill is an error of the caller', async () => {
     const { eos } = engine.tokenizer
-    const [red] = engine.tokenizer.tokenize('r')
-    const format = { type: 'choice', choices: ['red'] } as const
-    const forbidden = engine.complete({ prompt: 'one', responseFormat: format, logitBias: { [String(red)]: null } })
+    const [x] = engine.tokenizer.tokenize('x')
+    const format = { type: 'choice', choices: ['xyz'] } as const
+    const forbidden = engine.complete({ prompt: 'one', responseFormat: format, logitBias: { [String(x)]: null } })
     await expect(forbidden).rejects.toThrow(/^expected a token that may be chosen/)
     const whole = await engine.complete({ prompt: 'one', responseFormat: format, ignoreEos: true })
-    expect([whole.text, whole.finishReason, eos === undefined]).toEqual(['red', 'stop', false])
+    expect([whole.text, whole.finishReason, eos === undefined]).toEqual(['xyz', 'stop', false])
   })
 })

@@ -77,7 +77,13 @@ describe("OpenAI's package", () => {
     expect(call?.type === 'function' && paint.parse(JSON.parse(call.function.arguments))).toBeTruthy()
     const result = { role: 'tool' as const, tool_call_id: call?.id ?? '', content: 'done' }
     const messages = [...chat.messages, message, result]
-    const next = await client.chat.completions.create({ ...chat, messages, tools, tool_choice: 'none', max_completion_tokens: 4 })
+    const next = await client.chat.completions.create({
+      ...chat,
+      messages,
+      tools,
+      tool_choice: 'none',
+      max_completion_tokens: 4,
+    })
     expect(next.choices[0]?.message.tool_calls).toBeUndefined()
   })
 

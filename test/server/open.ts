@@ -64,6 +64,17 @@ export interface Body {
     readonly prompt_tokens_details: { readonly cached_tokens: number }
   } | null
   readonly timings: Readonly<Record<string, number>>
+  readonly metrics?: { readonly speculative_decoding: SpeculativeBlock } | null
+}
+
+/** vLLM's block. */
+export interface SpeculativeBlock {
+  readonly mean_acceptance_length: number
+  readonly num_spec_steps: number
+  readonly acceptance_histogram: Readonly<Record<string, number>>
+  readonly acceptance_histogram_by_draft_length: Readonly<Record<string, Readonly<Record<string, number>>>>
+  readonly per_step_accepted?: readonly number[]
+  readonly per_step_drafted?: readonly number[]
 }
 
 /** Log-probabilities of a chat (`content`) or of a plain text. */

@@ -85,6 +85,7 @@ const common = {
   system_fingerprint: z.string(),
   usage: usageSchema,
   timings: timingsSchema,
+  metrics: z.looseObject({}).nullable().optional(),
 }
 
 const finishReason = z.enum(['stop', 'length', 'tool_calls'])
