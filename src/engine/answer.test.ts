@@ -14,7 +14,7 @@ describe('the text of an answer', () => {
       for (let at = 0; at < tokens.length && !answer.stopped; at += step) {
         used += answer.push(tokens.slice(at, at + step)).used
       }
-      expect(answer.end()).toBe('')
+      expect(answer.end().text).toBe('')
       expect(answer.text).toBe('naïve — 日本 ')
       expect(used).toBe(encode('naïve — 日本 END').length)
     }
@@ -25,7 +25,7 @@ describe('the text of an answer', () => {
     expect(answer.push(encode('a ST')).text).toBe('a ')
     expect(answer.push(encode('x')).text).toBe('STx')
     expect(answer.push(encode('STO')).text).toBe('')
-    expect(answer.end()).toBe('STO')
+    expect(answer.end().text).toBe('STO')
     expect(answer.text).toBe('a STxSTO')
   })
 
@@ -35,6 +35,6 @@ describe('the text of an answer', () => {
     expect(answer.push([first]).text).toBe('')
     expect(answer.push(rest).text).toBe('é')
     answer.push([first])
-    expect(answer.end()).toBe('\uFFFD')
+    expect(answer.end().text).toBe('\uFFFD')
   })
 })

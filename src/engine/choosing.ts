@@ -11,16 +11,17 @@ import {
 import type { TokenId } from '../tree/index.ts'
 import { ConstrainedDraft } from './constrained-draft.ts'
 import { plainSession, type Drafting } from './drafting.ts'
-import type { GenerateRequest } from './types.ts'
+import { formOf } from './form.ts'
+import type { FormRequest } from './types.ts'
 
-/** What a request's format says about its tokens, the first of which stands at index `first`; undefined: nothing. */
+/** What the form of a request's answer says about its tokens, the first of which stands at index `first`; undefined: nothing. */
 export async function openConstraint(
   formats: FormatCompiler,
-  { responseFormat }: Pick<GenerateRequest, 'responseFormat'>,
+  request: FormRequest,
   first: number,
 ): Promise<AnswerConstraint | undefined> {
-  if (responseFormat === undefined || responseFormat.type === 'text') return undefined
-  return formats.open(responseFormat, first)
+  const form = formOf(request)
+  return form && formats.open(form, first)
 }
 
 /** The sampler of one request; with `logProbs` one that remembers that many alternatives. */

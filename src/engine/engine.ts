@@ -7,7 +7,7 @@ import { DisposeStack } from '../util/dispose.ts'
 import { readEnvironment } from '../util/env.ts'
 import { DisposedError, UsageError } from '../util/errors.ts'
 import { autoHeadsFolder, loadGguf, type GgufModel } from '../gguf/index.ts'
-import { FormatCompiler, type ResponseFormat } from '../grammar/index.ts'
+import { FormatCompiler } from '../grammar/index.ts'
 import { loadModel, openBackend, type Backend, type GraphModel, type LoadModelOptions } from '../model/index.ts'
 import { createTemplate, loadTokenizer, type ChatTemplate, type Tokenizer } from '../text/index.ts'
 import { AutoHead } from './auto.ts'
@@ -15,6 +15,7 @@ import { calibrationFolders, Calibrations } from './calibration.ts'
 import { openChat } from './chat.ts'
 import { draftLoaders } from './draft-models.ts'
 import { DraftingTable, resolveSpeculation } from './drafting.ts'
+import { formOf } from './form.ts'
 import { collect, generate, type Conditions } from './generate.ts'
 import type { ResolvedSpeculation } from './options.ts'
 import { openLab } from './lab.ts'
@@ -31,6 +32,7 @@ import type {
   Engine,
   EngineLab,
   EngineOptions,
+  FormRequest,
   GenerateEvent,
   GenerateRequest,
   GenerateResult,
@@ -193,8 +195,9 @@ class LoadedEngine implements Engine {
     return openChat(this, options)
   }
 
-  async prepareFormat(format: ResponseFormat): Promise<void> {
-    if (format.type !== 'text') await this.#parts.formats.prepare(format)
+  async prepareForm(request: FormRequest): Promise<void> {
+    const form = formOf(request)
+    if (form) await this.#parts.formats.prepare(form)
   }
 
   async costTable(): Promise<readonly CostRow[]> {

@@ -11,6 +11,7 @@ import { openConstraint, openDraft, openSampler } from './choosing.ts'
 import { resolveSpeculation, type Drafting } from './drafting.ts'
 import type { EngineParts } from './engine.ts'
 import { AnswerText } from './answer.ts'
+import { offeredTools } from './form.ts'
 import { encodePrompt } from './prompt.ts'
 import { readPrompt } from './read-prompt.ts'
 import { readRequest } from './request.ts'
@@ -37,7 +38,11 @@ export async function* generate(
   const speculation = request.speculative === undefined ? parts.speculation : resolveSpeculation(request.speculative)
   const { sampling, maxTokens, logProbs } = readRequest(request)
   const { tokenizer, template, model } = parts
-  const prompt = encodePrompt({ tokenizer, template, spec: model.spec, context: model.context }, request.prompt)
+  const prompt = encodePrompt(
+    { tokenizer, template, spec: model.spec, context: model.context },
+    request.prompt,
+    offeredTools(request),
+  )
   using constraint = await openConstraint(parts.formats, request, prompt.length)
   const drafting = conditions.drafting ?? (await parts.drafting.prepare(speculation))
   const cost = conditions.cost ?? (await parts.prices.for(speculation.budget.policy))
@@ -122,7 +127,7 @@ class Run {
     this.#drafting = drafting
     this.#prompt = prompt
     this.#started = started
-    this.#answer = new AnswerText(parts.tokenizer, request.stop ?? [])
+    this.#answer = new AnswerText(parts.tokenizer, request.stop ?? [], offeredTools(request).length > 0)
   }
 
   /** Undefined when the request was aborted while it waited. */
@@ -176,13 +181,13 @@ class Run {
       }
     }
     for (;;) {
-      const { text, used } = this.#answer.push(session.emitted.slice(sent))
+      const { used, ...said } = this.#answer.push(session.emitted.slice(sent))
       if (this.#answer.stopped) session.endAt(sent + used)
-      if (text.length > 0 || session.emitted.length > sent) {
+      if (said.text.length > 0 || session.emitted.length > sent) {
         const tokens = session.emitted.slice(sent)
         const logProbs = record?.slice(sent, session.emitted.length)
         const back = handOver()
-        yield { type: 'text', text, tokens, origins: session.origins.slice(sent), ...(logProbs && { logProbs }) }
+        yield { type: 'text', ...said, tokens, origins: session.origins.slice(sent), ...(logProbs && { logProbs }) }
         back()
       }
       sent = session.emitted.length
@@ -199,7 +204,9 @@ class Run {
     }
     const rest = this.#answer.end()
     handOver()
-    if (rest.length > 0) yield { type: 'text', text: rest, tokens: [], origins: [], ...(record && { logProbs: [] }) }
+    if (rest.text.length > 0 || rest.calls?.length) {
+      yield { type: 'text', ...rest, tokens: [], origins: [], ...(record && { logProbs: [] }) }
+    }
   }
 
   done(seed: number | undefined, session?: Session): GenerateEvent {
@@ -208,6 +215,7 @@ class Run {
     return {
       type: 'done',
       text: this.#answer.text,
+      ...(this.#answer.calls && { toolCalls: this.#answer.calls }),
       tokens: session ? [...session.emitted] : [],
       finishReason,
       seed,

@@ -1,6 +1,6 @@
 /** From what the caller gave to token ids, with every reason to refuse it before work begins. */
 import { UsageError } from '../util/errors.ts'
-import type { ChatMessage } from '../text/index.ts'
+import type { ChatMessage, Tool } from '../text/index.ts'
 import { encodeChat } from '../text/index.ts'
 import type { TokenId } from '../tree/index.ts'
 import type { Engine, GenerateRequest } from './types.ts'
@@ -8,9 +8,13 @@ import type { Engine, GenerateRequest } from './types.ts'
 /** What of an engine decides how a prompt becomes tokens. */
 export type PromptParts = Pick<Engine, 'tokenizer' | 'template' | 'spec' | 'context'>
 
-/** The tokens of a prompt as `generate` will read them. Throws `bad-prompt`, `prompt-too-long`. */
-export function encodePrompt(parts: PromptParts, prompt: GenerateRequest['prompt']): readonly TokenId[] {
-  const tokens = encode(parts, prompt)
+/** The tokens of a prompt as `generate` will read them; a conversation tells of `tools`. Throws `bad-prompt`, `prompt-too-long`. */
+export function encodePrompt(
+  parts: PromptParts,
+  prompt: GenerateRequest['prompt'],
+  tools: readonly Tool[] = [],
+): readonly TokenId[] {
+  const tokens = encode(parts, prompt, tools)
   if (tokens.length === 0)
     throw new UsageError('bad-prompt', 'expected a prompt, got an empty one; write at least one word')
   const { context } = parts
@@ -25,10 +29,10 @@ export function encodePrompt(parts: PromptParts, prompt: GenerateRequest['prompt
 
 // ---------------------------------------------------------------------------------------------------------------
 
-function encode(parts: PromptParts, prompt: GenerateRequest['prompt']): readonly TokenId[] {
+function encode(parts: PromptParts, prompt: GenerateRequest['prompt'], tools: readonly Tool[]): readonly TokenId[] {
   if (typeof prompt === 'string') return parts.tokenizer.tokenize(prompt)
   if (prompt instanceof Int32Array) return checkIds(prompt, parts.tokenizer.vocabSize)
-  return encodeMessages(parts, prompt)
+  return encodeMessages(parts, prompt, tools)
 }
 
 function checkIds(ids: Int32Array, vocabSize: number): TokenId[] {
@@ -40,8 +44,12 @@ function checkIds(ids: Int32Array, vocabSize: number): TokenId[] {
   )
 }
 
-function encodeMessages({ template, tokenizer, spec }: PromptParts, messages: readonly ChatMessage[]): TokenId[] {
-  if (template) return encodeChat(template, tokenizer, messages)
+function encodeMessages(
+  { template, tokenizer, spec }: PromptParts,
+  messages: readonly ChatMessage[],
+  tools: readonly Tool[],
+): TokenId[] {
+  if (template) return encodeChat(template, tokenizer, messages, { tools })
   throw new UsageError(
     'bad-prompt',
     `expected a model with a chat template for a conversation, ${spec.name} has none; give the prompt as text`,

@@ -29,7 +29,8 @@ export function readRequest(request: GenerateRequest): ResolvedRequest {
 /** The fields of a request that are not about sampling. */
 const OWN_FIELDS: ReadonlySet<string> = new Set<Exclude<keyof GenerateRequest, keyof SampleOptions>>([
   ...(['prompt', 'maxTokens', 'stop', 'ignoreEos', 'speculative', 'cachePrompt', 'priority', 'signal'] as const),
-  ...(['maxPredictMs', 'onPrefill', 'logProbs', 'responseFormat'] as const),
+  ...(['maxPredictMs', 'onPrefill', 'logProbs', 'responseFormat', 'tools', 'toolChoice'] as const),
+  ...(['parallelToolCalls'] as const),
 ])
 
 /** The rest of a request; a name that nobody knows is refused by the sampling schema. */

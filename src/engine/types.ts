@@ -1,7 +1,7 @@
 /** Contracts of the engine: requests in, events out. */
 import type { GraphCounts, ModelSpec, PrefixUse } from '../model/index.ts'
 import type { ResponseFormat } from '../grammar/index.ts'
-import type { ChatMessage, ChatTemplate, EarlyStart, Tokenizer } from '../text/index.ts'
+import type { ChatMessage, ChatTemplate, EarlyStart, Tokenizer, Tool, ToolCall, ToolCallPiece } from '../text/index.ts'
 import type { SampleOptions, TokenLogProbs } from '../sample/index.ts'
 import type { NodeId, TokenId } from '../tree/index.ts'
 import type { Drafter } from '../draft/index.ts'
@@ -10,7 +10,22 @@ import type { SpeculativeOptions } from './options.ts'
 
 export type FinishReason = 'stop' | 'length' | 'aborted'
 
-export interface GenerateRequest extends SampleOptions {
+/** What a request says about the form of its answer. */
+export interface FormRequest {
+  /**
+   * What form the answer must have. Default: any. An answer that is cut off by a limit may be unfinished. Beside tools: the form of
+   * an answer that calls none.
+   */
+  readonly responseFormat?: ResponseFormat | undefined
+  /** What the model may call. It is told of them where the prompt is a conversation; calls keep to their parameters. */
+  readonly tools?: readonly Tool[] | undefined
+  /** `auto`: as the model likes; `none`: it is not told of tools; `required`: at least one call; or that very tool, once. Default `auto`. */
+  readonly toolChoice?: 'auto' | 'none' | 'required' | { readonly name: string } | undefined
+  /** May an answer hold several calls? Default true; beside a format it holds one at most. */
+  readonly parallelToolCalls?: boolean | undefined
+}
+
+export interface GenerateRequest extends SampleOptions, FormRequest {
   /** Text (tokenized with BOS if the model wants it), a conversation (the chat template is applied), or token ids. */
   readonly prompt: string | readonly ChatMessage[] | Int32Array
   /** Most tokens to emit; default: as many as the context holds. 0 reads the prompt and emits nothing. */
@@ -19,8 +34,6 @@ export interface GenerateRequest extends SampleOptions {
   readonly stop?: readonly string[] | undefined
   /** Go on after end-of-answer tokens. Default false. Where a format says that the answer is complete, it ends nevertheless. */
   readonly ignoreEos?: boolean | undefined
-  /** What form the answer must have. Default: any. An answer that is cut off by a limit may be unfinished. */
-  readonly responseFormat?: ResponseFormat | undefined
   /**
    * Tell how likely the model found each token of the answer, and this many of the likeliest tokens at its place (0 to 20).
    * Before bias, penalties, format and temperature. Left out: not at all.
@@ -127,7 +140,10 @@ export interface SpeculationSummary {
 }
 
 export interface GenerateResult {
+  /** Without calls of tools. */
   readonly text: string
+  /** Where the request has tools; the last one may be unfinished where `finishReason` is not `stop`. */
+  readonly toolCalls?: readonly ToolCall[]
   readonly tokens: readonly TokenId[]
   readonly finishReason: FinishReason
   /** The seed that was used: with it the same request gives the same text again. Undefined for greedy requests. */
@@ -141,12 +157,15 @@ export interface GenerateResult {
 export type GenerateEvent =
   | {
       readonly type: 'text'
+      /** Without calls of tools. */
       readonly text: string
       readonly tokens: readonly TokenId[]
       /** One per token. */
       readonly origins: readonly TokenOrigin[]
       /** One per token, where the request asked for them. */
       readonly logProbs?: readonly TokenLogProbs[]
+      /** What is new of calls, where the request has tools. */
+      readonly calls?: readonly ToolCallPiece[]
     }
   | { readonly type: 'round'; readonly trace: RoundTrace }
   | ({ readonly type: 'done' } & GenerateResult)
@@ -281,8 +300,8 @@ export interface Engine extends AsyncDisposable {
   complete(request: GenerateRequest): Promise<GenerateResult>
   /** A conversation that keeps its history and reuses the cache between turns. */
   chat(options?: ChatOptions): ChatSession
-  /** Compiles a format ahead of requests that use it. Throws `bad-option` for one that makes no grammar. */
-  prepareFormat(format: ResponseFormat): Promise<void>
+  /** Compiles what a request says about the form of its answer, ahead of it. Throws `bad-option` for what makes no grammar. */
+  prepareForm(request: FormRequest): Promise<void>
   /** The measured price of a target pass by rows and context; measures now if nobody has. */
   costTable(): Promise<readonly CostRow[]>
   /** For benchmarks and experiments. */

@@ -2,13 +2,13 @@
  * From response formats to constraints, for one vocabulary. Grammars are compiled once and kept; the library and the table of
  * the vocabulary are loaded at first need.
  */
-import type { CompiledGrammar, GrammarCompiler, StructuralTagFormat } from '@mlc-ai/web-xgrammar'
+import type { CompiledGrammar, GrammarCompiler, StructuralTagFormat, TagFormat } from '@mlc-ai/web-xgrammar'
 import { UsageError } from '../util/errors.ts'
 import type { Tokenizer } from '../text/index.ts'
 import { loadGrammarLibrary, type GrammarLibrary } from './library.ts'
 import { GrammarConstraint } from './matcher.ts'
 import { byteLevelTexts } from './vocabulary.ts'
-import { checkSchema } from './schema.ts'
+import { checkSchema, relaxSchema } from './schema.ts'
 import type { AnswerConstraint, JsonSchema, ResponseFormat, TaggedText } from './types.ts'
 
 /** Compiled grammars that are kept: the last ones that were asked for. */
@@ -115,7 +115,10 @@ export class FormatCompiler implements Disposable {
 
 function checkForm(form: AnswerForm): void {
   if (form.type === 'json-schema') checkSchema(form.schema)
-  if (form.type === 'tags') for (const { schema } of form.tags) checkSchema(schema)
+  if (form.type === 'tags') {
+    for (const { schema, strict } of form.tags) if (strict) checkSchema(schema)
+    if (form.otherwise) checkForm(form.otherwise)
+  }
   const source = form.type === 'grammar' ? form.grammar : form.type === 'regex' ? form.pattern : ''
   if (source.length > LONGEST) {
     throw new UsageError(
@@ -125,25 +128,35 @@ function checkForm(form: AnswerForm): void {
   }
 }
 
-async function grammarOf(form: AnswerForm, { api }: GrammarLibrary): Promise<string | StructuralTagFormat> {
-  // One line, with the spaces that `json.dumps` puts: free whitespace is what small models never find out of again.
-  const ofSchema = (schema: JsonSchema): Promise<string> =>
-    api.Testings._jsonSchemaToEBNF(JSON.stringify(schema), false, -1)
-  if (form.type === 'json') return ofSchema({ type: 'object', additionalProperties: true })
-  if (form.type === 'json-schema') return ofSchema(form.schema)
+async function grammarOf(form: AnswerForm, library: GrammarLibrary): Promise<string | StructuralTagFormat> {
+  if (form.type === 'tags') return tagsOf(form, library)
+  if (form.type === 'json') return grammarOfSchema({ type: 'object', additionalProperties: true }, library)
+  if (form.type === 'json-schema') return grammarOfSchema(form.schema, library)
   if (form.type === 'choice') return `root ::= ${form.choices.map(quote).join(' | ')}`
   if (form.type === 'regex') return { type: 'regex', pattern: form.pattern }
-  if (form.type === 'grammar') {
-    ;(await api.Grammar.fromEBNF(form.grammar)).dispose()
-    return form.grammar
+  ;(await library.api.Grammar.fromEBNF(form.grammar)).dispose()
+  return form.grammar
+}
+
+/** One line, with the spaces that `json.dumps` puts: free whitespace is what small models never find out of again. */
+function grammarOfSchema(schema: JsonSchema, { api }: GrammarLibrary): Promise<string> {
+  return api.Testings._jsonSchemaToEBNF(JSON.stringify(schema), false, -1)
+}
+
+async function tagsOf(form: TaggedText, library: GrammarLibrary): Promise<StructuralTagFormat> {
+  const tags: TagFormat[] = []
+  for (const { begin, schema, strict, end } of form.tags) {
+    const grammar = await grammarOfSchema(strict ? schema : relaxSchema(schema), library)
+    tags.push({ type: 'tag', begin, end, content: { type: 'grammar', grammar } })
   }
-  const tags = form.tags.map(async ({ begin, schema, end }) => ({
-    ...{ type: 'tag' as const, begin, end },
-    content: { type: 'grammar' as const, grammar: await ofSchema(schema) },
-  }))
-  const shared = { tags: await Promise.all(tags), at_least_one: form.required, stop_after_first: form.single }
-  if (form.required) return { type: 'tags_with_separator', separator: '\n', ...shared }
-  return { type: 'triggered_tags', triggers: [...form.triggers], ...shared }
+  if (form.otherwise) {
+    // The library takes no unlimited part as one of several choices: one call at most.
+    const other = await grammarOf(form.otherwise, library)
+    return { type: 'or', elements: [typeof other === 'string' ? { type: 'grammar', grammar: other } : other, ...tags] }
+  }
+  const stop = form.single
+  if (!form.required) return { type: 'triggered_tags', triggers: [form.trigger], tags, stop_after_first: stop }
+  return { type: 'tags_with_separator', separator: '\n', tags, at_least_one: true, stop_after_first: stop }
 }
 
 /** A literal of EBNF. */

@@ -16,7 +16,7 @@ export interface GrammarLibrary {
   readonly api: typeof XGrammar
   /** [ceil(vocab / 32)] bits of the tokens that may come next. */
   mask(matcher: XGrammar.GrammarMatcher): Int32Array
-  /** What the library said last, without places in its sources. */
+  /** What the library said since it was asked last, without places in its sources. */
   complaint(): string
 }
 
@@ -45,7 +45,7 @@ export async function loadGrammarLibrary(): Promise<GrammarLibrary> {
   return {
     api: exports,
     mask: (matcher) => readMask(matcher as unknown as MatcherInside, binding()),
-    complaint: () => said[0]?.trim().slice(0, LONGEST_COMPLAINT) ?? 'no reason given',
+    complaint: () => said.pop()?.trim().slice(0, LONGEST_COMPLAINT) ?? 'no reason given',
   }
 }
 

@@ -1,17 +1,24 @@
 /**
  * Checks of JSON Schemas before they become grammars. What a grammar cannot hold an answer to is refused by name: an answer
- * that only seems to keep to its schema is worse than an error.
+ * that only seems to keep to its schema is worse than an error. Where the schema is only a wish, it is left out.
  */
 import { UsageError } from '../util/errors.ts'
 import type { JsonSchema } from './types.ts'
 
 /** Throws `bad-option` with the keyword and its place. */
 export function checkSchema(schema: JsonSchema): void {
-  const size = JSON.stringify(schema).length
-  if (size > LONGEST) {
-    throw new UsageError('bad-option', `expected a schema of at most ${LONGEST} characters, got ${size}; shorten it`)
-  }
-  check(schema, '#', 0)
+  checkSize(schema)
+  copyChecked(schema, '#', 0, (trouble) => {
+    throw trouble.error
+  })
+}
+
+/** The schema without what an answer cannot be held to. Throws `bad-option` where that is all that can be done. */
+export function relaxSchema(schema: JsonSchema): JsonSchema {
+  checkSize(schema)
+  return copyChecked(schema, '#', 0, (trouble) => {
+    if (trouble.keys.length === 0) throw trouble.error
+  }) as JsonSchema
 }
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -23,6 +30,14 @@ const DEEPEST = 64
 /** Numbers of characters and items: a grammar has a state for each. */
 const LARGEST_COUNT = 10_000
 
+type Keywords = Readonly<Record<string, unknown>>
+
+/** What cannot be held to, and the keywords without which the rest can. */
+interface Trouble {
+  readonly keys: readonly string[]
+  readonly error: UsageError
+}
+
 /** Keywords that answers cannot be held to, and the values of them that ask for nothing. */
 const refused: Readonly<Record<string, readonly unknown[]>> = {
   ...{ not: [], if: [], then: [], else: [], contains: [], minContains: [], maxContains: [], multipleOf: [] },
@@ -33,7 +48,7 @@ const refused: Readonly<Record<string, readonly unknown[]>> = {
 /** Keywords that say nothing about what is valid, or only name things. */
 const annotations: ReadonlySet<string> = new Set([
   ...['title', 'description', 'default', 'examples', 'example', 'deprecated', 'readOnly', 'writeOnly', '$comment'],
-  ...['$schema', '$id', '$anchor', '$defs', 'definitions', 'contentMediaType', 'contentEncoding'],
+  ...['$schema', '$id', '$anchor', '$defs', 'definitions', 'contentMediaType', 'contentEncoding', 'type'],
 ])
 
 const counts = ['minLength', 'maxLength', 'minItems', 'maxItems', 'minProperties', 'maxProperties']
@@ -42,78 +57,100 @@ const inOne = ['items', 'additionalProperties', 'unevaluatedProperties', 'additi
 const inLists = ['anyOf', 'oneOf', 'allOf', 'prefixItems']
 const inNames = ['properties', '$defs', 'definitions']
 
-function check(schema: unknown, place: string, depth: number): void {
-  if (typeof schema === 'boolean') return
-  if (!isObject(schema)) throw refuse(place, 'a schema (an object, true or false)', 'something else')
-  if (depth > DEEPEST) throw refuse(place, `at most ${DEEPEST} levels`, 'more')
-  for (const [keyword, harmless] of Object.entries(refused)) {
-    if (keyword in schema && !harmless.includes(schema[keyword])) {
-      throw refuse(place, 'keywords that an answer can be held to', `"${keyword}"`)
-    }
+function checkSize(schema: JsonSchema): void {
+  const size = JSON.stringify(schema).length
+  if (size <= LONGEST) return
+  throw new UsageError('bad-option', `expected a schema of at most ${LONGEST} characters, got ${size}; shorten it`)
+}
+
+/** A copy without the keywords of troubles that `report` lets pass. */
+function copyChecked(schema: unknown, place: string, depth: number, report: (trouble: Trouble) => void): unknown {
+  if (typeof schema === 'boolean') return schema
+  if (!isObject(schema)) throw errorAt(place, 'a schema (an object, true or false)', 'something else')
+  if (depth > DEEPEST) throw errorAt(place, `at most ${DEEPEST} levels`, 'more')
+  const copy: Record<string, unknown> = { ...schema }
+  for (const trouble of troublesOf(schema, place)) {
+    report(trouble)
+    for (const key of trouble.keys) Reflect.deleteProperty(copy, key)
   }
-  checkCompany(schema, place)
-  checkNumbers(schema, place)
-  checkRequired(schema, place)
-  for (const keyword of inOne) if (keyword in schema) check(schema[keyword], `${place}/${keyword}`, depth + 1)
-  for (const keyword of inLists) {
-    const list: unknown = schema[keyword]
-    if (list !== undefined && (!Array.isArray(list) || list.length === 0)) {
-      throw refuse(place, `a list of schemas in "${keyword}"`, 'something else')
-    }
-    if (Array.isArray(list)) list.forEach((entry, i) => check(entry, `${place}/${keyword}/${i}`, depth + 1))
+  const inner = (entry: unknown, ...path: (string | number)[]): unknown =>
+    copyChecked(entry, [place, ...path].join('/'), depth + 1, report)
+  for (const key of inOne) if (key in copy) copy[key] = inner(copy[key], key)
+  for (const key of inLists) {
+    if (!(key in copy)) continue
+    const list: unknown = copy[key]
+    if (!Array.isArray(list) || list.length === 0)
+      throw errorAt(place, `schemas in a list in "${key}"`, 'something else')
+    copy[key] = list.map((entry: unknown, i) => inner(entry, key, i))
   }
-  for (const keyword of inNames) {
-    const named: unknown = schema[keyword]
-    if (named !== undefined && !isObject(named))
-      throw refuse(place, `schemas by name in "${keyword}"`, 'something else')
-    for (const [name, entry] of Object.entries(named ?? {})) check(entry, `${place}/${keyword}/${name}`, depth + 1)
+  for (const key of inNames) {
+    if (!(key in copy)) continue
+    const named: unknown = copy[key]
+    if (!isObject(named)) throw errorAt(place, `schemas by name in "${key}"`, 'something else')
+    copy[key] = Object.fromEntries(Object.entries(named).map(([name, entry]) => [name, inner(entry, key, name)]))
+  }
+  return copy
+}
+
+function* troublesOf(schema: Keywords, place: string): Generator<Trouble, void, undefined> {
+  for (const [key, harmless] of Object.entries(refused)) {
+    if (!(key in schema) || harmless.includes(schema[key])) continue
+    yield { keys: [key], error: errorAt(place, 'keywords that an answer can be held to', `"${key}"`) }
+  }
+  yield* troublesOfCompany(schema, place)
+  yield* troublesOfNumbers(schema, place)
+  const { required, properties } = schema
+  const stranger: unknown = Array.isArray(required)
+    ? required.find((name) => typeof name !== 'string' || !isObject(properties) || !(name in properties))
+    : undefined
+  // Only listed properties are written.
+  if (stranger !== undefined) {
+    yield {
+      keys: ['required'],
+      error: errorAt(place, 'every name of "required" in "properties"', JSON.stringify(stranger)),
+    }
   }
 }
 
 /** Keywords that are read alone: others beside them would be passed over. */
-function checkCompany(schema: Readonly<Record<string, unknown>>, place: string): void {
-  const { allOf } = schema
-  if (Array.isArray(allOf) && allOf.length > 1) throw refuse(place, 'at most one schema in "allOf"', `${allOf.length}`)
-  const lonely = ['$ref', 'anyOf', 'oneOf', 'allOf'].find((keyword) => keyword in schema)
-  if (lonely !== undefined) {
-    const other = Object.keys(schema).find((key) => key !== lonely && key !== 'type' && !annotations.has(key))
-    if (other !== undefined) throw refuse(place, `"${lonely}" alone`, `"${other}" beside it`)
+function* troublesOfCompany(schema: Keywords, place: string): Generator<Trouble, void, undefined> {
+  const { allOf, pattern, format, minLength, maxLength } = schema
+  if (Array.isArray(allOf) && allOf.length > 1) {
+    yield { keys: ['allOf'], error: errorAt(place, 'at most one schema in "allOf"', `${allOf.length}`) }
   }
-  const { pattern, format, minLength, maxLength } = schema
+  const lonely = ['$ref', 'anyOf', 'oneOf', 'allOf'].find((key) => key in schema)
+  if (lonely !== undefined) {
+    const others = Object.keys(schema).filter((key) => key !== lonely && !annotations.has(key) && !(key in refused))
+    if (others[0] !== undefined) {
+      yield { keys: others, error: errorAt(place, `"${lonely}" alone`, `"${others[0]}" beside it`) }
+    }
+  }
   if (pattern !== undefined && (minLength !== undefined || maxLength !== undefined || format !== undefined)) {
-    throw refuse(place, '"pattern" without lengths and "format"', 'both')
+    const keys = ['minLength', 'maxLength', 'format']
+    yield { keys, error: errorAt(place, '"pattern" without lengths and "format"', 'both') }
   }
 }
 
-function checkNumbers(schema: Readonly<Record<string, unknown>>, place: string): void {
-  for (const keyword of counts) {
-    const count: unknown = schema[keyword]
+function* troublesOfNumbers(schema: Keywords, place: string): Generator<Trouble, void, undefined> {
+  for (const key of counts) {
+    const count: unknown = schema[key]
     if (count === undefined) continue
-    if (typeof count !== 'number' || !Number.isInteger(count) || count < 0 || count > LARGEST_COUNT) {
-      throw refuse(place, `"${keyword}" to be a whole number from 0 to ${LARGEST_COUNT}`, JSON.stringify(count))
-    }
+    if (typeof count === 'number' && Number.isInteger(count) && count >= 0 && count <= LARGEST_COUNT) continue
+    const expected = `"${key}" to be a whole number from 0 to ${LARGEST_COUNT}`
+    yield { keys: [key], error: errorAt(place, expected, JSON.stringify(count)) }
   }
   if (schema['type'] === 'integer') return
   // Bounds of numbers with fractions are read as if they were part of the range.
-  for (const keyword of ['exclusiveMinimum', 'exclusiveMaximum']) {
-    if (keyword in schema) throw refuse(place, `"${keyword}" of integers only`, 'it for other numbers')
+  for (const key of ['exclusiveMinimum', 'exclusiveMaximum']) {
+    if (key in schema) yield { keys: [key], error: errorAt(place, `"${key}" of integers only`, 'it for other numbers') }
   }
 }
 
-/** Only listed properties are generated. */
-function checkRequired({ required, properties }: Readonly<Record<string, unknown>>, place: string): void {
-  if (required === undefined) return
-  const stranger: unknown = Array.isArray(required)
-    ? (required as unknown[]).find((name) => typeof name !== 'string' || !isObject(properties) || !(name in properties))
-    : 'something else than a list'
-  if (stranger !== undefined) throw refuse(place, 'every name of "required" in "properties"', JSON.stringify(stranger))
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+function isObject(value: unknown): value is Keywords {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function refuse(place: string, expected: string, got: string): UsageError {
+function errorAt(place: string, expected: string, got: string): UsageError {
   return new UsageError(
     'bad-option',
     `expected ${expected} at ${place.slice(0, 200)} of the schema, got ${got.slice(0, 100)}; change the schema`,

@@ -21,13 +21,24 @@ export type ResponseFormat =
 /** Text in which certain marks open a part that has a grammar of its own; the rest is free. */
 export interface TaggedText {
   readonly type: 'tags'
-  /** Texts that open a part; each part's `begin` starts with one of them. */
-  readonly triggers: readonly string[]
-  readonly tags: readonly { readonly begin: string; readonly schema: JsonSchema; readonly end: string }[]
+  /** Text that opens a part; each part's `begin` starts with it. */
+  readonly trigger: string
+  readonly tags: readonly TaggedPart[]
   /** Nothing but such parts, at least one of them. Default: free text, and parts where the model wants them. */
   readonly required: boolean
   /** One part at most, and nothing after it. */
   readonly single: boolean
+  /** Form of an answer without any part, in the place of free text. Then there is one part at most. */
+  readonly otherwise?: Exclude<ResponseFormat, { readonly type: 'text' }> | undefined
+}
+
+/** A part of a text: a JSON value between marks. */
+export interface TaggedPart {
+  readonly begin: string
+  readonly schema: JsonSchema
+  /** Refuse what the part could not be held to; else it is held to the rest of its schema. */
+  readonly strict: boolean
+  readonly end: string
 }
 
 /** A constraint that follows one answer, and can look ahead along drafts. */

@@ -5,11 +5,13 @@
 import type { Context } from 'hono'
 import type { GenerateRequest, GenerateResult, RoundTrace } from '../engine/index.ts'
 import type { TokenLogProbs } from '../sample/index.ts'
+import type { ToolCallPiece } from '../text/index.ts'
 import { apiErrorOf, ApiError } from './errors.ts'
 import { eventStream, type Send } from './event-stream.ts'
 import type { Ticket } from './gate.ts'
 import type { Work } from './request.ts'
 import { RoundEvents } from './round-events.ts'
+import { SpeculativeMetrics } from './speculative-metrics.ts'
 import { timingsOf, usageOf, type Usage } from './timings.ts'
 import type { ServerContext, ServerEnv } from './types.ts'
 
@@ -18,6 +20,8 @@ export interface AnswerPiece {
   readonly text: string
   /** Of the tokens since the last piece, where the request asked for them. */
   readonly logProbs?: readonly TokenLogProbs[] | undefined
+  /** What is new of calls of tools. */
+  readonly calls?: readonly ToolCallPiece[] | undefined
 }
 
 /** How the answers to one request are spelled. */
@@ -26,7 +30,7 @@ export interface AnswerFormat {
   readonly object: string
   readonly chunkObject: string
   /** A finished answer. */
-  choice(index: number, answer: AnswerPiece, finishReason: string): object
+  choice(index: number, answer: GenerateResult, finishReason: string): object
   /** What opens a streamed answer, if anything does. */
   opening?(index: number): object
   delta(index: number, piece: AnswerPiece): object
@@ -48,15 +52,25 @@ export async function answer(
   const signal = AbortSignal.any(signals)
   const requestId = c.get('requestId')
   const head = headOf(format, context)
-  const runAll = (listener: AnswerListener): Promise<GenerateResult[]> =>
-    runAnswers(context, work.requests, { tickets, signal, late, leaving, requestId, ...listener })
+  const counts = new SpeculativeMetrics()
+  const runAll = ({ onPiece, onRound }: AnswerListener): Promise<GenerateResult[]> =>
+    runAnswers(context, work.requests, {
+      ...{ tickets, signal, late, leaving, requestId, onPiece },
+      onRound: (index, trace) => {
+        counts.round(trace)
+        onRound?.(index, trace)
+      },
+    })
+  const metrics = (results: readonly GenerateResult[]): object =>
+    work.detail === 'none' ? {} : { metrics: counts.block(results, work.detail) }
   if (!work.stream) {
     const results = await runAll({ onPiece: () => undefined })
     return c.json({
       ...head(format.object),
-      choices: results.map((result, index) => format.choice(index, result, result.finishReason)),
+      choices: results.map((result, index) => format.choice(index, result, endOf(result))),
       usage: usage(results, work),
       timings: timingsOf(results),
+      ...metrics(results),
     })
   }
   const write = async (send: Send): Promise<void> => {
@@ -76,9 +90,12 @@ export async function answer(
       for (const [index, result] of results.entries()) {
         const last = index === results.length - 1
         const rest = streamed[index]?.rest() ?? { text: '' }
-        chunk([format.closing(index, rest, result.finishReason)], last ? { timings: timingsOf(results) } : {})
+        chunk(
+          [format.closing(index, rest, endOf(result))],
+          last ? { timings: timingsOf(results), ...(!work.includeUsage && metrics(results)) } : {},
+        )
       }
-      if (work.includeUsage) chunk([], { usage: usage(results, work) })
+      if (work.includeUsage) chunk([], { usage: usage(results, work), ...metrics(results) })
     } catch (error) {
       const { body } = apiErrorOf(error, requestId)
       context.logger.warn({ requestId, error: reasonOf(error) }, 'stream ended with an error')
@@ -100,10 +117,10 @@ interface AnswerListener {
 class StreamedAnswer {
   #waiting: readonly TokenLogProbs[] | undefined
 
-  /** The piece to send now, if it has a text. */
-  add({ text, logProbs }: AnswerPiece): AnswerPiece | undefined {
+  /** The piece to send now, if it has a text or calls. */
+  add({ text, calls, logProbs }: AnswerPiece): AnswerPiece | undefined {
     if (logProbs) this.#waiting = [...(this.#waiting ?? []), ...logProbs]
-    return text === '' ? undefined : this.#take(text)
+    return text === '' && !calls?.length ? undefined : this.#take(text, calls)
   }
 
   /** What has waited to the end. */
@@ -111,8 +128,8 @@ class StreamedAnswer {
     return this.#waiting?.length ? this.#take('') : { text: '' }
   }
 
-  #take(text: string): AnswerPiece {
-    const piece = { text, logProbs: this.#waiting }
+  #take(text: string, calls?: readonly ToolCallPiece[]): AnswerPiece {
+    const piece = { text, calls, logProbs: this.#waiting }
     if (this.#waiting) this.#waiting = []
     return piece
   }
@@ -212,6 +229,11 @@ async function runAnswer(
 /** Counted from the request's arrival. */
 function timeLimit({ options: { answerSeconds } }: ServerContext): AbortSignal | undefined {
   return answerSeconds === undefined ? undefined : AbortSignal.timeout(1000 * answerSeconds)
+}
+
+/** How the answer ended, in OpenAI's words. */
+function endOf({ finishReason, toolCalls }: GenerateResult): string {
+  return finishReason === 'stop' && toolCalls?.length ? 'tool_calls' : finishReason
 }
 
 function headOf({ idPrefix }: AnswerFormat, { engine, modelNames }: ServerContext): (object: string) => object {

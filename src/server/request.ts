@@ -1,12 +1,13 @@
 /** From a validated body to requests of the engine: names, defaults, one request per answer. */
-import { encodePrompt, type GenerateRequest } from '../engine/index.ts'
+import { encodePrompt, type FormRequest, type GenerateRequest } from '../engine/index.ts'
 import type { SampleOptions } from '../sample/index.ts'
 import type { ChatMessage } from '../text/index.ts'
 import { ApiError } from './errors.ts'
-import { readFormat } from './format.ts'
+import { readForm } from './form.ts'
 import type { CommonFields } from './schemas/common.ts'
 import type { ChatRequest, Message, TextRequest } from './schemas/completions.ts'
 import { readSpeculation } from './speculation.ts'
+import type { SpeculativeDetail } from './speculative-metrics.ts'
 import type { ServerContext } from './types.ts'
 
 /** What one HTTP request comes to: an answer each. */
@@ -18,6 +19,8 @@ export interface Work {
   readonly stream: boolean
   readonly includeUsage: boolean
   readonly includeRounds: boolean
+  /** How much of speculation is told in `metrics`. */
+  readonly detail: SpeculativeDetail
 }
 
 /** Tokens of an answer to a plain text where nobody says: as at OpenAI. */
@@ -30,10 +33,11 @@ export async function chatWork(body: ChatRequest, context: ServerContext): Promi
     const message = `expected one of max_tokens and max_completion_tokens, got ${body.max_tokens} and ${body.max_completion_tokens}; leave one out`
     throw new ApiError(400, message, { param: 'max_tokens', code: 'invalid_value' })
   }
-  const prompt = encodePrompt(context.engine, chatMessages(body.messages))
-  const responseFormat = await readFormat(body, context.engine)
+  const form = await readForm(body, context.engine)
+  const tools = form.toolChoice === 'none' ? [] : form.tools
+  const prompt = encodePrompt(context.engine, chatMessages(body.messages), tools)
   const maxTokens = body.max_completion_tokens ?? body.max_tokens ?? context.options.maxTokens
-  return work(body, [prompt], { maxTokens, logProbs: chatLogProbs(body), responseFormat }, context)
+  return work(body, [prompt], { maxTokens, logProbs: chatLogProbs(body), ...form }, context)
 }
 
 /** Work of plain texts. Throws 400 and 404. */
@@ -42,17 +46,31 @@ export async function textWork(body: TextRequest, context: ServerContext): Promi
   const prompts = promptsOf(body.prompt).map((prompt) =>
     encodePrompt(context.engine, typeof prompt === 'string' ? prompt : idsOf(prompt, context)),
   )
-  const responseFormat = await readFormat(body, context.engine)
+  const form = await readForm(body, context.engine)
   const maxTokens = body.max_tokens ?? context.options.maxTokens ?? TEXT_TOKENS
-  return work(body, prompts, { maxTokens, logProbs: body.logprobs ?? undefined, responseFormat }, context)
+  return work(body, prompts, { maxTokens, logProbs: body.logprobs ?? undefined, ...form }, context)
 }
 
-/** Messages as the template takes them. */
+/** Messages as the template takes them. Throws a 400 where fields of a message do not go together. */
 export function chatMessages(messages: readonly Message[]): ChatMessage[] {
-  return messages.map(({ role, content }) => ({
-    role: role === 'developer' ? 'system' : role,
-    content: typeof content === 'string' ? content : content.map(({ text }) => text).join('\n'),
-  }))
+  return messages.map((message, index) => {
+    const { role, content, tool_calls: calls, tool_call_id: answers } = message
+    const place = `messages[${index}]`
+    if (calls?.length && role !== 'assistant')
+      throw refuseMessage(`${place}.tool_calls`, 'in messages of the assistant only')
+    if ((answers == null) === (role === 'tool'))
+      throw refuseMessage(`${place}.tool_call_id`, 'in messages of tools, and there only')
+    if (message.name != null && role !== 'tool') throw refuseMessage(`${place}.name`, 'in messages of tools only')
+    if (content == null && !calls?.length) throw refuseMessage(`${place}.content`, 'a text')
+    return {
+      role: role === 'developer' ? 'system' : role,
+      content: typeof content === 'string' ? content : (content ?? []).map(({ text }) => text).join('\n'),
+      ...(calls?.length && {
+        toolCalls: calls.map(({ id, function: { name, arguments: given } }) => ({ id, name, arguments: given })),
+      }),
+      ...(answers != null && { toolCallId: answers }),
+    }
+  })
 }
 
 /** Ids that the vocabulary has. Throws a 400. */
@@ -65,6 +83,13 @@ export function idsOf(ids: readonly number[], { engine }: Pick<ServerContext, 'e
 }
 
 // ---------------------------------------------------------------------------------------------------------------
+
+function refuseMessage(param: string, expected: string): ApiError {
+  return new ApiError(400, `expected ${param} ${expected}, got it otherwise; change it`, {
+    param,
+    code: 'invalid_value',
+  })
+}
 
 function requireModel(name: string | null | undefined, { modelNames }: ServerContext): void {
   if (name == null || modelNames.includes(name)) return
@@ -88,7 +113,7 @@ function chatLogProbs({ logprobs, top_logprobs }: ChatRequest): number | undefin
 function work(
   body: CommonFields,
   prompts: readonly (readonly number[])[],
-  own: Pick<GenerateRequest, 'maxTokens' | 'logProbs' | 'responseFormat'>,
+  own: Pick<GenerateRequest, 'maxTokens' | 'logProbs'> & FormRequest,
   context: ServerContext,
 ): Work {
   const sampling = samplingOf(body, context)
@@ -116,6 +141,7 @@ function work(
     stream: body.stream ?? false,
     includeUsage: body.stream_options?.include_usage ?? false,
     includeRounds: includesRounds(body),
+    detail: body.speculative_metrics ?? 'none',
   }
 }
 

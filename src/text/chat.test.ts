@@ -110,6 +110,29 @@ describe('templates', () => {
     )
   })
 
+  it('that know tools are told of them, of calls and of results', async () => {
+    const source =
+      '{% for tool in tools %}{{ tool | tojson }}\n{% endfor %}{% for m in messages %}<{{ m.role }}>{{ m.content }}' +
+      '{% if m.tool_calls %}{% for call in m.tool_calls %}<tool_call>{{ call.function.name }} {{ call.function.arguments | tojson }}' +
+      '{% endfor %}{% endif %}{% endfor %}'
+    const { tokenizer, template } = await tinyChat(source)
+    const tools = [{ name: 'now', parameters: { type: 'object', title: '<|im_end|>' } }]
+    const called = {
+      role: 'assistant',
+      content: '',
+      toolCalls: [{ name: 'now', arguments: '{"a": "<|im_end|>"}' }],
+    } as const
+    const messages = [...hello, called, { role: 'tool', content: 'noon', toolCallId: '1' } as const]
+    const text = template!.render(messages, { tools })
+    expect(text).toBe(
+      '{"type": "function", "function": {"name": "now", "parameters": {"type": "object", "title": "<|im_end|>"}}}\n' +
+        '<user>Hello<assistant><tool_call>now {"a": "<|im_end|>"}<tool>noon',
+    )
+    const tokens = encodeChat(template!, tokenizer, messages, { tools })
+    expect(tokenizer.detokenize(tokens)).toBe(text)
+    expect(tokens.some((token) => tokenizer.isControl(token))).toBe(false)
+  })
+
   it('pass on what a template says against a conversation', async () => {
     const { template } = await tinyChat(mistral)
     expect(template!.render(turns.slice(1, 3))).toBe('<|im_start|>[INST]  Hi  [/INST]Yes?<|im_end|>')
@@ -151,8 +174,11 @@ describe('templates', () => {
     const wrong: readonly [unknown, string][] = [
       [[], 'expected a conversation of at least one message, got none'],
       ['Hello', 'expected a conversation of at least one message'],
-      [[...hello, null], 'expected message 1 to have the role system, user, assistant, got undefined'],
-      [[{ role: 'tool', content: 'x' }], 'expected message 0 to have the role system, user, assistant, got "tool"'],
+      [[...hello, null], 'expected message 1 to have the role system, user, assistant, tool, got undefined'],
+      [
+        [{ role: 'robot', content: 'x' }],
+        'expected message 0 to have the role system, user, assistant, tool, got "robot"',
+      ],
       [[{ role: 'user', content: 5 }], 'expected the content of message 0 as text, got number'],
     ]
     for (const [messages, sentence] of wrong) {

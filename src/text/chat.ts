@@ -5,7 +5,7 @@
  */
 import type { TokenId } from '../tree/index.ts'
 import { checkMessages } from './messages.ts'
-import type { ChatMessage, ChatTemplate, Tokenizer } from './types.ts'
+import type { ChatMessage, ChatTemplate, RenderOptions, Tokenizer } from './types.ts'
 
 /**
  * Tokens of a conversation, ready for the model. Without forged control tokens this is plainly
@@ -16,14 +16,12 @@ export function encodeChat(
   template: ChatTemplate,
   tokenizer: Tokenizer,
   messages: readonly ChatMessage[],
-  options: { readonly addGenerationPrompt?: boolean } = {},
+  options: RenderOptions = {},
 ): TokenId[] {
   checkMessages(messages)
-  const marks = new Marks(tokenizer, messages)
-  const text = template.render(
-    messages.map(({ role, content }) => ({ role, content: marks.hide(content) })),
-    options,
-  )
+  const { tools = [] } = options
+  const marks = new Marks(tokenizer, JSON.stringify([messages, tools]))
+  const text = template.render(marks.hideIn(messages), { ...options, tools: marks.hideIn(tools) })
   const tokens = marks
     .split(text)
     .flatMap(({ piece, forged }) => tokenizer.tokenize(piece, { addSpecial: false, parseSpecial: !forged }))
@@ -39,12 +37,22 @@ class Marks {
   readonly #character: string
   readonly #hidden: string[] = []
 
-  constructor(tokenizer: Tokenizer, messages: readonly ChatMessage[]) {
+  /** `all`: everything that will be printed. */
+  constructor(tokenizer: Tokenizer, all: string) {
     this.#tokenizer = tokenizer
-    this.#character = unusedCharacter(messages)
+    this.#character = unusedCharacter(all)
   }
 
-  hide(content: string): string {
+  /** A copy with all of its texts hidden, however deep they lie. */
+  hideIn<Value>(value: Value): Value {
+    if (typeof value === 'string') return this.#hide(value) as Value
+    if (Array.isArray(value)) return value.map((entry: unknown) => this.hideIn(entry)) as Value
+    if (typeof value !== 'object' || value === null) return value
+    const entries = Object.entries(value).map(([key, entry]) => [this.#hide(key), this.hideIn<unknown>(entry)] as const)
+    return Object.fromEntries(entries) as Value
+  }
+
+  #hide(content: string): string {
     let out = ''
     let from = 0
     for (const token of this.#tokenizer.tokenize(content, { addSpecial: false, parseSpecial: true })) {
@@ -76,10 +84,10 @@ class Marks {
   }
 }
 
-/** A private-use character that no message contains. */
-function unusedCharacter(messages: readonly ChatMessage[]): string {
+/** A private-use character that the text does not contain. */
+function unusedCharacter(all: string): string {
   for (let code = 0xe000; ; code++) {
     const character = String.fromCharCode(code)
-    if (!messages.some(({ content }) => content.includes(character))) return character
+    if (!all.includes(character)) return character
   }
 }

@@ -2,7 +2,7 @@
 import { UsageError } from '../util/errors.ts'
 import type { ChatMessage } from './types.ts'
 
-const roles: readonly unknown[] = ['system', 'user', 'assistant'] satisfies ChatMessage['role'][]
+const roles: readonly unknown[] = ['system', 'user', 'assistant', 'tool'] satisfies ChatMessage['role'][]
 
 /** Throws `bad-prompt` for what is no conversation, with the message at fault. */
 export function checkMessages(messages: readonly ChatMessage[]): void {

@@ -7,7 +7,9 @@ import type { Metadata } from '../gguf/index.ts'
 import type { TokenId } from '../tree/index.ts'
 import { UsageError } from '../util/errors.ts'
 import { checkMessages } from './messages.ts'
-import type { ChatMessage, ChatTemplate, Tokenizer } from './types.ts'
+import { CALL_MARK } from './tool-calls.ts'
+import { plainConversation, toolObject } from './tool-prompt.ts'
+import type { ChatMessage, ChatTemplate, RenderOptions, Tokenizer } from './types.ts'
 
 /** The template in a model's metadata; `undefined` where there is none. */
 export function createTemplate(metadata: Metadata, tokenizer: Tokenizer): ChatTemplate | undefined {
@@ -29,22 +31,27 @@ export function createTemplate(metadata: Metadata, tokenizer: Tokenizer): ChatTe
 class JinjaTemplate implements ChatTemplate {
   readonly source: string
   readonly #tokens: Readonly<Record<'bos_token' | 'eos_token', string>>
+  readonly #knowsTools: boolean
   /** Parsed at first use: a template that cannot be read must not keep plain prompts from working. */
   #template: Template | undefined
 
   constructor(source: string, tokens: Readonly<Record<'bos_token' | 'eos_token', string>>) {
     this.source = source
+    // Others spell calls in ways of their own, which their answers here could not be read in.
+    this.#knowsTools = /\btools\b/.test(source) && source.includes(CALL_MARK)
     this.#tokens = tokens
   }
 
-  render(messages: readonly ChatMessage[], options: { readonly addGenerationPrompt?: boolean } = {}): string {
+  render(messages: readonly ChatMessage[], { addGenerationPrompt = true, tools = [] }: RenderOptions = {}): string {
     checkMessages(messages)
+    const given = this.#knowsTools ? messages : plainConversation(messages, tools)
     try {
       this.#template ??= new Template(this.source)
       return this.#template.render({
         // Copies: a template may write to what it is given.
-        messages: messages.map(({ role, content }) => ({ role, content })),
-        add_generation_prompt: options.addGenerationPrompt ?? true,
+        messages: given.map(templateMessage),
+        ...(this.#knowsTools && tools.length > 0 && { tools: tools.map(toolObject) }),
+        add_generation_prompt: addGenerationPrompt,
         ...this.#tokens,
       })
     } catch (error) {
@@ -57,5 +64,28 @@ class JinjaTemplate implements ChatTemplate {
         },
       )
     }
+  }
+}
+
+/** As templates expect it; plain messages have nothing but a role and a text. */
+function templateMessage({ role, content, toolCalls = [], toolCallId }: ChatMessage): object {
+  const calls = toolCalls.map(({ id, name, arguments: given }) => ({
+    type: 'function',
+    ...(id !== undefined && { id }),
+    function: { name, arguments: parsedOr(given) },
+  }))
+  return {
+    ...{ role, content },
+    ...(calls.length > 0 && { tool_calls: calls }),
+    ...(toolCallId !== undefined && { tool_call_id: toolCallId }),
+  }
+}
+
+/** Templates print arguments as JSON: text that is JSON already must not be printed as a text of text. */
+function parsedOr(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text // an answer that was cut off
   }
 }

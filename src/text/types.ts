@@ -27,9 +27,41 @@ export interface Tokenizer extends Disposable {
   detokenize(tokens: readonly TokenId[], options?: { readonly special?: boolean }): string
 }
 
+/** Something that a model may ask its caller to do. */
+export interface Tool {
+  /** Letters, digits, `_` and `-`, at most 64. */
+  readonly name: string
+  readonly description?: string | undefined
+  /** JSON Schema of an object; default: no parameters. */
+  readonly parameters?: Readonly<Record<string, unknown>> | undefined
+  /** Refuse a schema that calls cannot be held to in all of its points. Default false: they are held to the others. */
+  readonly strict?: boolean | undefined
+}
+
+/** A model's wish to have a tool called. */
+export interface ToolCall {
+  /** What the caller names it by; models do not see it. */
+  readonly id?: string | undefined
+  readonly name: string
+  /** A JSON object as text. */
+  readonly arguments: string
+}
+
 export interface ChatMessage {
-  readonly role: 'system' | 'user' | 'assistant'
+  /** `tool`: what a call came to. */
+  readonly role: 'system' | 'user' | 'assistant' | 'tool'
   readonly content: string
+  /** Of `assistant`: the calls after its text. */
+  readonly toolCalls?: readonly ToolCall[] | undefined
+  /** Of `tool`: the call that it answers. */
+  readonly toolCallId?: string | undefined
+}
+
+export interface RenderOptions {
+  /** End with the beginning of an answer. Default true. */
+  readonly addGenerationPrompt?: boolean | undefined
+  /** What the model may call. */
+  readonly tools?: readonly Tool[] | undefined
 }
 
 /** A model's own way to write a conversation. */
@@ -37,7 +69,7 @@ export interface ChatTemplate {
   /** The Jinja program. */
   readonly source: string
   /** The prompt text, ready for `tokenize(..., { addSpecial: false, parseSpecial: true })`. */
-  render(messages: readonly ChatMessage[], options?: { readonly addGenerationPrompt?: boolean }): string
+  render(messages: readonly ChatMessage[], options?: RenderOptions): string
 }
 
 /** A model file whose header is read and whose tokenizer is on its way. */

@@ -89,6 +89,39 @@ describe('a chat', () => {
   })
 })
 
+describe('metrics of speculation', () => {
+  const body = { messages, ...settings, speculative_metrics: 'detailed' }
+
+  it("are vLLM's, with the tree beside them, and add up", async () => {
+    const { json } = await ask(server, '/v1/chat/completions', body)
+    const { speculative_decoding: told } = json.metrics ?? {}
+    const total = (values: Readonly<Record<string, number>>): number => Object.values(values).reduce((a, b) => a + b, 0)
+    expect(told).toMatchObject({
+      num_draft_tokens: json.timings['draft_n'],
+      num_accepted_draft_tokens: json.timings['draft_n_accepted'],
+      tree: { drafter: 'combined', budget: 'fixed' },
+    })
+    const { num_spec_steps: steps = 0, per_step_accepted: accepted = [], per_step_drafted: drafted = [] } = told ?? {}
+    expect([accepted.length, drafted.length]).toEqual([steps, steps])
+    expect(total(told?.acceptance_histogram ?? {})).toBe(steps)
+    const byLength = Object.values(told?.acceptance_histogram_by_draft_length ?? {})
+    expect(byLength.reduce((sum, histogram) => sum + total(histogram), 0)).toBe(steps)
+    expect(told?.mean_acceptance_length).toBeCloseTo(1 + accepted.reduce((a, b) => a + b, 0) / steps)
+    const plainly = await ask(server, '/v1/chat/completions', { ...body, speculative: false })
+    expect(plainly.json.metrics?.speculative_decoding.num_spec_steps).toBe(0)
+  })
+
+  it('come with the usage of a stream, else with its end; for several answers not at all', async () => {
+    const stream = { ...body, stream: true }
+    const last = async (more: object): Promise<Body> =>
+      eventsOf((await ask(server, '/v1/chat/completions', { ...stream, ...more })).text).at(-2) as Body
+    expect((await last({ stream_options: { include_usage: true } })).metrics).toBeTruthy()
+    expect((await last({})).metrics).toBeTruthy()
+    expect((await ask(server, '/v1/chat/completions', { ...body, n: 2 })).json.metrics).toBeNull()
+    expect((await last({ speculative_metrics: 'none' })).metrics).toBeUndefined()
+  })
+})
+
 describe('several answers', () => {
   it('have seeds of their own: answer i is that of seed + i', async () => {
     const body = { messages, ...settings, temperature: 1.5, seed: 40 }

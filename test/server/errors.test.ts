@@ -7,6 +7,11 @@ import { ask, closeTiny, openTiny, serverOf } from './open.ts'
 
 const messages = [{ role: 'user', content: 'red blue' }]
 const chat = '/v1/chat/completions'
+const strictTool = {
+  type: 'function',
+  function: { name: 'a', strict: true, parameters: { type: 'object', not: {} } },
+}
+const aCall = { id: '1', type: 'function', function: { name: 'a', arguments: '{}' } }
 
 let engine: Engine & { readonly folder: string }
 let server: ServerApp
@@ -18,7 +23,7 @@ afterAll(() => closeTiny(engine))
 
 describe('a field', () => {
   it.each([
-    ['tools', [{ type: 'function' }], 'tools'],
+    ['functions', [{ name: 'a' }], 'functions'],
     ['n_probs', 3, 'n_probs'],
     ['best_of', 2, 'best_of'],
     ['repetition_penalty', 1.1, 'repetition_penalty'],
@@ -59,6 +64,9 @@ describe('a field', () => {
     ['guided_json', 'no json', 'invalid_value'],
     ['guided_regex', '(', 'invalid_value'],
     ['grammar', 'root ::= nowhere', 'invalid_value'],
+    ['tools', [{ type: 'function', function: { name: 'a b' } }], 'invalid_value'],
+    ['tools', [strictTool], 'invalid_value'],
+    ['tool_choice', 'required', 'invalid_value'],
     ['nonsense', 1, 'unknown_parameter'],
     ['messages', [], 'invalid_value'],
     ['messages', undefined, 'missing_required_parameter'],
@@ -66,7 +74,28 @@ describe('a field', () => {
   ])('that makes no sense is refused: %s %j', async (name, value, code) => {
     const { status, json } = await ask(server, chat, { messages, [name]: value })
     expect(status).toBe(code === 'model_not_found' ? 404 : 400)
-    expect(json.error).toMatchObject({ param: name, code })
+    expect(json.error?.code).toBe(code)
+    expect(json.error?.param?.split(/[.[]/)[0]).toBe(name)
+  })
+
+  it('of a tool that is only a wish is left out where it cannot be kept', async () => {
+    const wish = { ...strictTool, function: { ...strictTool.function, strict: false } }
+    const { json } = await ask(server, chat, { messages, tools: [wish] })
+    // Too long for this small context, and no longer refused for its schema.
+    expect(json.error?.code).toBe('context_length_exceeded')
+  })
+
+  it.each([
+    ['content', { role: 'user' }],
+    ['content', { role: 'user', content: null }],
+    ['tool_calls', { role: 'user', content: 'a', tool_calls: [aCall] }],
+    ['tool_call_id', { role: 'tool', content: 'a' }],
+    ['tool_call_id', { role: 'user', content: 'a', tool_call_id: '1' }],
+    ['name', { role: 'user', content: 'a', name: 'b' }],
+  ])('of a message that does not belong there is refused: %s', async (field, message) => {
+    const { status, json } = await ask(server, chat, { messages: [...messages, message] })
+    expect(status).toBe(400)
+    expect(json.error?.param).toBe(`messages[1].${field}`)
   })
 })
 

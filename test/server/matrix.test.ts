@@ -26,6 +26,23 @@ const schema = {
 } as const
 const json = { response_format: { type: 'json_schema', json_schema: { name: 'colours', schema, strict: true } } }
 
+const tools = [
+  {
+    type: 'function',
+    function: {
+      name: 'paint',
+      description: 'Paints.',
+      parameters: {
+        type: 'object',
+        properties: { colour: { enum: ['red', 'blue'] }, coats: { type: 'integer', minimum: 1, maximum: 9 } },
+        required: ['colour', 'coats'],
+      },
+    },
+  },
+  { type: 'function', function: { name: 'wait' } },
+]
+const call = { tools, tool_choice: 'required', max_tokens: 120 }
+
 /** Fields of a request, and where they go. */
 const features: Record<string, { readonly path?: string } & Record<string, unknown>> = {
   nothing: {},
@@ -43,6 +60,24 @@ const features: Record<string, { readonly path?: string } & Record<string, unkno
   'a JSON schema': { ...json, max_tokens: 60 },
   'a JSON schema, sampled': { ...json, max_tokens: 60, temperature: 1, seed: 4, n: 2 },
   'a JSON schema and penalties': { ...json, repeat_penalty: 1.3, logit_bias: { 60: 3 } },
+  'tools that may be called': { tools, temperature: 1, seed: 4, logprobs: true },
+  'tools that may be called, or JSON': { ...json, tools, max_tokens: 120, temperature: 1, seed: 6 },
+  'a call that must come': { ...call, parallel_tool_calls: false },
+  'calls that must come, sampled': { ...call, temperature: 1, seed: 2 },
+  'a certain call': { ...call, tool_choice: { type: 'function', function: { name: 'paint' } } },
+  'no call': { ...call, tool_choice: 'none', max_tokens: 24 },
+  'an answer to results': {
+    messages: [
+      ...messages,
+      {
+        role: 'assistant',
+        content: null,
+        tool_calls: [{ id: '1', type: 'function', function: { name: 'wait', arguments: '{}' } }],
+      },
+      { role: 'tool', tool_call_id: '1', content: 'red' },
+    ],
+    tools,
+  },
   cuts: { top_k: 20, top_p: 0.9, min_p: 0.01, typical_p: 0.95, temperature: 1.5, seed: 2 },
 }
 
@@ -59,7 +94,7 @@ async function answerOf(feature: string, speculative: unknown): Promise<unknown>
   const { path = '/v1/chat/completions', ...fields } = features[feature] ?? {}
   const { status, json } = await ask(server, path, { ...common, ...fields, speculative })
   expect(status, json.error?.message).toBe(200)
-  return { choices: json.choices, tokens: json.usage?.completion_tokens }
+  return { choices: json.choices.map(withoutIds), tokens: json.usage?.completion_tokens }
 }
 
 describe.each(Object.keys(features))('%s', (feature) => {
@@ -83,6 +118,51 @@ describe.each(Object.keys(features))('%s', (feature) => {
 it('the tree of the matrix is one that drafts', async () => {
   const { json } = await ask(server, '/v1/chat/completions', { ...common, speculative: ways.tree })
   expect(json.timings['draft_n_accepted']).toBeGreaterThan(0)
+})
+
+describe('calls', () => {
+  it('keep to the parameters, have names of their own, and end the answer', async () => {
+    const body = { ...common, ...call, temperature: 1, seed: 2, speculative: ways.tree }
+    const { json: answered } = await ask(server, '/v1/chat/completions', body)
+    const [choice] = answered.choices
+    expect(choice?.finish_reason).toBe('tool_calls')
+    expect(choice?.message?.content).toBeNull()
+    const calls = choice?.message?.tool_calls ?? []
+    expect(calls.length).toBeGreaterThan(0)
+    expect(new Set(calls.map(({ id }) => id)).size).toBe(calls.length)
+    for (const { function: called } of calls) {
+      const given = JSON.parse(called.arguments) as { colour?: string; coats?: number }
+      expect(['paint', 'wait']).toContain(called.name)
+      if (called.name === 'wait') expect(given).toEqual({})
+      else
+        expect(given).toEqual({
+          colour: expect.stringMatching(/^(red|blue)$/) as string,
+          coats: expect.any(Number) as number,
+        })
+    }
+  })
+
+  it('of one tool, and only once, where that is asked for', async () => {
+    for (const seed of [1, 2, 3]) {
+      const chosen = { type: 'function', function: { name: 'wait' } }
+      const body = { ...common, ...call, temperature: 1, seed, tool_choice: chosen }
+      const { json: answered } = await ask(server, '/v1/chat/completions', body)
+      expect(answered.choices[0]?.message?.tool_calls).toMatchObject([{ function: { name: 'wait', arguments: '{}' } }])
+    }
+  })
+
+  it('are in the library too', async () => {
+    const own = [{ name: 'wait' }]
+    const prompt = [{ role: 'user', content: 'red' } as const]
+    const result = await engine.complete({ prompt, tools: own, toolChoice: 'required', parallelToolCalls: false })
+    expect(result).toMatchObject({ text: '', toolCalls: [{ name: 'wait', arguments: '{}' }], finishReason: 'stop' })
+    const chat = engine.chat({ tools: own, toolChoice: 'required', parallelToolCalls: false })
+    for await (const event of chat.send('red')) expect(event.type === 'text' ? event.text : '').toBe('')
+    expect(chat.history.at(-1)).toMatchObject({ role: 'assistant', toolCalls: [{ name: 'wait' }] })
+    await expect(engine.complete({ prompt, toolChoice: 'required' })).rejects.toThrow(/^expected tools/)
+    const twice = engine.complete({ prompt, tools: [...own, ...own] })
+    await expect(twice).rejects.toThrow(/^expected names of tools once each, got wait twice/)
+  })
 })
 
 describe('a JSON schema', () => {
@@ -118,15 +198,27 @@ interface Joined {
   text: string
   end: string | null
   logProbs: unknown[]
+  calls: { name: string; given: string }[]
+}
+
+/** Calls are named anew every time. */
+function withoutIds<Choice extends Body['choices'][number]>(choice: Choice): Choice {
+  const calls = choice.message?.tool_calls?.map((one) => ({ ...one, id: '' }))
+  return calls ? { ...choice, message: { ...choice.message, tool_calls: calls } } : choice
 }
 
 function joined(chunks: readonly Pick<Body, 'choices'>[]): Joined[] {
   const answers: Joined[] = []
   for (const choice of chunks.flatMap(({ choices }) => choices)) {
-    const answer = (answers[choice.index] ??= { text: '', end: null, logProbs: [] })
+    const answer = (answers[choice.index] ??= { text: '', end: null, logProbs: [], calls: [] })
     answer.text += choice.text ?? choice.delta?.content ?? ''
     answer.end = choice.finish_reason ?? answer.end
     answer.logProbs.push(...logProbsOf(choice))
+    for (const { index, function: called } of choice.delta?.tool_calls ?? []) {
+      const one = (answer.calls[index] ??= { name: '', given: '' })
+      one.name += called.name ?? ''
+      one.given += called.arguments
+    }
   }
   return answers
 }
@@ -136,6 +228,7 @@ function joinedWhole({ choices }: Pick<Body, 'choices'>): Joined[] {
     text: choice.text ?? choice.message?.content ?? '',
     end: choice.finish_reason,
     logProbs: logProbsOf(choice),
+    calls: choice.message?.tool_calls?.map(({ function: { name, arguments: given } }) => ({ name, given })) ?? [],
   }))
 }
 

@@ -41,8 +41,20 @@ export interface Body {
   readonly choices: readonly {
     readonly index: number
     readonly text?: string
-    readonly message?: { readonly content: string | null }
-    readonly delta?: { readonly content?: string }
+    readonly message?: {
+      readonly content?: string | null
+      readonly tool_calls?: readonly {
+        readonly id: string
+        readonly function: { readonly name: string; readonly arguments: string }
+      }[]
+    }
+    readonly delta?: {
+      readonly content?: string
+      readonly tool_calls?: readonly {
+        readonly index: number
+        readonly function: { readonly name?: string; readonly arguments: string }
+      }[]
+    }
     readonly logprobs: LogProbs | null
     readonly finish_reason: string | null
   }[]
@@ -52,6 +64,17 @@ export interface Body {
     readonly prompt_tokens_details: { readonly cached_tokens: number }
   } | null
   readonly timings: Readonly<Record<string, number>>
+  readonly metrics?: { readonly speculative_decoding: SpeculativeBlock } | null
+}
+
+/** vLLM's block. */
+export interface SpeculativeBlock {
+  readonly mean_acceptance_length: number
+  readonly num_spec_steps: number
+  readonly acceptance_histogram: Readonly<Record<string, number>>
+  readonly acceptance_histogram_by_draft_length: Readonly<Record<string, Readonly<Record<string, number>>>>
+  readonly per_step_accepted?: readonly number[]
+  readonly per_step_drafted?: readonly number[]
 }
 
 /** Log-probabilities of a chat (`content`) or of a plain text. */

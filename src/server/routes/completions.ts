@@ -2,6 +2,7 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
 import type { Tokenizer } from '../../text/index.ts'
 import { answer, type AnswerFormat, type AnswerPiece } from '../answers.ts'
+import { callDelta, CallIds, wholeCall } from '../calls.ts'
 import { chatLogProbs, TextLogProbs } from '../log-probs.ts'
 import { chatWork, textWork } from '../request.ts'
 import { usageSchema } from '../schemas/common.ts'
@@ -23,6 +24,7 @@ export function addCompletions(app: OpenAPIHono<ServerEnv>, context: ServerConte
 // ---------------------------------------------------------------------------------------------------------------
 
 function chatFormat(tokenizer: Tokenizer): AnswerFormat {
+  const ids = new CallIds()
   const chunk = (index: number, delta: object, { logProbs }: AnswerPiece, finishReason: string | null): object => ({
     index,
     delta,
@@ -33,14 +35,23 @@ function chatFormat(tokenizer: Tokenizer): AnswerFormat {
     idPrefix: 'chatcmpl',
     object: 'chat.completion',
     chunkObject: 'chat.completion.chunk',
-    choice: (index, { text, logProbs }, finishReason) => ({
+    choice: (index, { text, toolCalls, logProbs }, finishReason) => ({
       index,
-      message: { role: 'assistant', content: text, refusal: null },
+      message: {
+        role: 'assistant',
+        content: text === '' && toolCalls?.length ? null : text,
+        refusal: null,
+        ...(toolCalls?.length && { tool_calls: toolCalls.map((call, at) => wholeCall(call, ids.of(index, at))) }),
+      },
       logprobs: chatLogProbs(logProbs, tokenizer),
       finish_reason: finishReason,
     }),
     opening: (index) => chunk(index, { role: 'assistant', content: '' }, { text: '' }, null),
-    delta: (index, piece) => chunk(index, { content: piece.text }, piece, null),
+    delta: (index, piece) => {
+      const calls = piece.calls?.map((call) => callDelta(call, ids.of(index, call.index)))
+      const delta = { ...(piece.text !== '' && { content: piece.text }), ...(calls?.length && { tool_calls: calls }) }
+      return chunk(index, delta, piece, null)
+    },
     closing: (index, rest, finishReason) => chunk(index, {}, rest, finishReason),
   }
 }
@@ -74,9 +85,10 @@ const common = {
   system_fingerprint: z.string(),
   usage: usageSchema,
   timings: timingsSchema,
+  metrics: z.looseObject({}).nullable().optional(),
 }
 
-const finishReason = z.enum(['stop', 'length'])
+const finishReason = z.enum(['stop', 'length', 'tool_calls'])
 
 const tokenSchema = z.object({ token: z.string(), logprob: z.number(), bytes: z.array(z.int()) })
 const chatLogProbsSchema = z.object({
@@ -97,7 +109,12 @@ const chatAnswer = z
     choices: z.array(
       z.object({
         index: z.int(),
-        message: z.object({ role: z.literal('assistant'), content: z.string(), refusal: z.null() }),
+        message: z.object({
+          role: z.literal('assistant'),
+          content: z.string().nullable(),
+          refusal: z.null(),
+          tool_calls: z.array(z.looseObject({ id: z.string(), type: z.literal('function') })).optional(),
+        }),
         logprobs: chatLogProbsSchema.nullable(),
         finish_reason: finishReason,
       }),

@@ -1,9 +1,11 @@
 /** `/tokenize`, `/detokenize` and `/apply-template`, as llama-server has them. */
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
 import { ApiError } from '../errors.ts'
+import { toolsOf } from '../form.ts'
 import { pieceOf } from '../pieces.ts'
 import { chatMessages, idsOf } from '../request.ts'
 import { messagesSchema } from '../schemas/completions.ts'
+import { toolsField } from '../schemas/tools.ts'
 import type { ServerContext, ServerEnv } from '../types.ts'
 import { errorResponses, json, jsonBody } from './shared.ts'
 
@@ -22,12 +24,15 @@ export function addTextRoutes(app: OpenAPIHono<ServerEnv>, context: ServerContex
     return c.json({ content, ...(with_pieces && { pieces: ids.map((id) => pieceOf(id, tokenizer)) }) }, 200)
   })
   app.openapi(templateRoute, (c) => {
-    const { messages, add_generation_prompt } = c.req.valid('json')
+    const { messages, tools, add_generation_prompt } = c.req.valid('json')
     if (!template) {
       const message = `expected a model with a chat template, ${spec.name} has none; use /v1/completions`
       throw new ApiError(400, message, { code: 'invalid_prompt' })
     }
-    const prompt = template.render(chatMessages(messages), { addGenerationPrompt: add_generation_prompt })
+    const prompt = template.render(chatMessages(messages), {
+      addGenerationPrompt: add_generation_prompt,
+      tools: toolsOf(tools ?? []),
+    })
     return c.json({ prompt }, 200)
   })
 }
@@ -94,6 +99,7 @@ const templateRoute = createRoute({
       z
         .strictObject({
           messages: messagesSchema,
+          tools: toolsField,
           add_generation_prompt: flag(true, 'End with the beginning of an answer.'),
         })
         .openapi('TemplateRequest'),

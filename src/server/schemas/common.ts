@@ -119,6 +119,10 @@ export const requestFields = {
     )
     .nullish()
     .describe('How this request drafts: as `docs/options.md` has it, without files. The text does not depend on it.'),
+  speculative_metrics: z
+    .enum(['none', 'summary', 'detailed'])
+    .nullish()
+    .describe("Tell what speculation did, in vLLM's `metrics.speculative_decoding`; `detailed` step by step."),
   user: z.string(noText).nullish().describe('A label without effect.'),
   safety_identifier: z.string(noText).nullish().describe('A label without effect.'),
   prompt_cache_key: z

@@ -3,9 +3,9 @@ import { z } from '@hono/zod-openapi'
 import { logProbCount, requestFields, samplingFields } from './common.ts'
 import { formatFields } from './formats.ts'
 import { refusedAnywhere, refusedInChats, refusedInTexts } from './refused.ts'
+import { toolCallsField, toolFields } from './tools.ts'
 
-const roles = ['system', 'developer', 'user', 'assistant'] as const
-const noTools = 'this server does not call tools yet'
+const roles = ['system', 'developer', 'user', 'assistant', 'tool'] as const
 
 const content = z.union(
   [z.string(), z.array(z.strictObject({ type: z.literal('text'), text: z.string() })).min(1)],
@@ -16,12 +16,13 @@ const content = z.union(
 export const messageSchema = z
   .strictObject({
     role: z.enum(roles, `one of ${roles.join(', ')}`).describe('`developer` is read as `system`.'),
-    content: content.describe('A text, or texts that belong together.'),
-    name: z.null('left out (chat templates here have no names)').optional(),
-    tool_calls: z.array(z.unknown(), `empty (${noTools})`).max(0, `empty (${noTools})`).nullish(),
-    tool_call_id: z.null(`left out (${noTools})`).optional(),
-    function_call: z.null(`left out (${noTools})`).optional(),
+    content: content.nullish().describe('A text, or texts that belong together; may be left out beside `tool_calls`.'),
+    name: z.string('a text').nullish().describe('Of tools only; a label without effect.'),
+    tool_calls: toolCallsField,
+    tool_call_id: z.string('a text').nullish().describe('Of tools: the call that is answered.'),
+    function_call: z.null('left out (use tool_calls)').optional(),
     refusal: z.null('left out').optional(),
+    parsed: z.unknown().optional().describe("What OpenAI's helpers add to answers; without effect."),
     audio: z.null('left out (text only)').optional(),
     annotations: z.array(z.unknown(), 'empty').max(0, 'empty').nullish(),
   })
@@ -45,6 +46,7 @@ export const chatRequest = z
     ...samplingFields,
     ...requestFields,
     ...formatFields,
+    ...toolFields,
     ...refusedAnywhere,
     ...refusedInChats,
   })

@@ -23,7 +23,6 @@ function absent(why: string): z.ZodType {
   return z.null(message).optional().describe(`Only ${message}.`)
 }
 
-const noTools = 'this server does not call tools yet'
 const noMedia = 'this server reads and writes text only'
 const noSuchSampler = 'this server has no such sampler'
 
@@ -66,11 +65,8 @@ export const refusedAnywhere = {
 
 /** Unsupported fields of chats. */
 export const refusedInChats = {
-  tools: empty(noTools),
-  tool_choice: only(['none', 'auto'], noTools),
-  parallel_tool_calls: only([true, false], noTools),
-  functions: empty(noTools),
-  function_call: only(['none', 'auto'], noTools),
+  functions: empty('use tools'),
+  function_call: only(['none', 'auto'], 'use tool_choice'),
   modalities: z
     .array(z.literal('text', `"text" (${noMedia})`), `["text"] (${noMedia})`)
     .nullish()

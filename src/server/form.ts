@@ -1,28 +1,60 @@
-/** From the fields about an answer's form to the engine's format, compiled before the request joins the queue. */
-import type { Engine, JsonSchema, ResponseFormat } from '../engine/index.ts'
+/** From the fields about an answer's form to what the engine takes, compiled before the request joins the queue. */
+import type { Engine, FormRequest, JsonSchema, ResponseFormat } from '../engine/index.ts'
+import type { Tool } from '../text/index.ts'
 import { HeterospecError } from '../util/errors.ts'
 import { ApiError } from './errors.ts'
 import type { FormatFields } from './schemas/formats.ts'
+import type { ToolFields } from './schemas/tools.ts'
 
-/** The format that a request asks for; undefined: any. Throws a 400 that names the field. */
-export async function readFormat(body: FormatFields, engine: Engine): Promise<ResponseFormat | undefined> {
-  const asked = askedFormats(body)
-  const [first, second] = asked
-  if (first === undefined) return undefined
-  if (second !== undefined) {
-    const message = `expected one form of the answer, got ${first.param} and ${second.param}; leave one out`
-    throw new ApiError(400, message, { param: second.param, code: 'invalid_value' })
+/** The form that a request asks for. Throws a 400 that names the field. */
+export async function readForm(body: FormatFields & Partial<ToolFields>, engine: Engine): Promise<FormRequest> {
+  const [format, second] = askedFormats(body)
+  if (format && second) throw refuse(second.param, 'one form of the answer', `${format.param} and ${second.param}`)
+  const form: FormRequest = {
+    ...(format && { responseFormat: format.format }),
+    ...(body.tools?.length && { tools: toolsOf(body.tools) }),
+    toolChoice: choiceOf(body),
+    parallelToolCalls: body.parallel_tool_calls ?? true,
   }
-  try {
-    await engine.prepareFormat(first.format)
-  } catch (error) {
-    if (!(error instanceof HeterospecError) || error.code !== 'bad-option') throw error
-    throw new ApiError(400, error.message, { param: first.param, code: 'invalid_value', cause: error })
-  }
-  return first.format
+  if (format) await prepare(engine, { responseFormat: format.format }, format.param)
+  if (form.tools) await prepare(engine, form, 'tools')
+  return form
+}
+
+/** Tools as the engine takes them. */
+export function toolsOf(tools: NonNullable<ToolFields['tools']>): Tool[] {
+  return tools.map(({ function: { name, description, parameters, strict } }) => ({
+    name,
+    ...(description != null && { description }),
+    ...(parameters != null && { parameters }),
+    strict: strict ?? false,
+  }))
 }
 
 // ---------------------------------------------------------------------------------------------------------------
+/** Nothing new is compiled for a form that was asked for before. */
+async function prepare(engine: Engine, form: FormRequest, param: string): Promise<void> {
+  try {
+    await engine.prepareForm(form)
+  } catch (error) {
+    if (!(error instanceof HeterospecError) || error.code !== 'bad-option') throw error
+    throw new ApiError(400, error.message, { param, code: 'invalid_value', cause: error })
+  }
+}
+
+function choiceOf({ tools, tool_choice: choice }: Partial<ToolFields>): FormRequest['toolChoice'] {
+  const names = tools?.map(({ function: { name } }) => name) ?? []
+  if (choice == null || choice === 'auto' || choice === 'none') return choice ?? 'auto'
+  if (names.length === 0) throw refuse('tool_choice', 'tools to choose from', 'none')
+  if (choice === 'required') return choice
+  const { name } = choice.function
+  if (!names.includes(name)) throw refuse('tool_choice', `one of the tools ${names.slice(0, 10).join(', ')}`, name)
+  return { name }
+}
+
+function refuse(param: string, expected: string, got: string): ApiError {
+  return new ApiError(400, `expected ${expected}, got ${got}; change ${param}`, { param, code: 'invalid_value' })
+}
 
 interface Asked {
   readonly param: string
@@ -82,6 +114,5 @@ function asSchema(value: JsonSchema | string, param: string): JsonSchema {
   } catch {
     // told below
   }
-  const message = `expected ${param} to be a JSON Schema, got a text that is none; change it`
-  throw new ApiError(400, message, { param, code: 'invalid_value' })
+  throw refuse(param, `a JSON Schema as ${param}`, 'a text that is none')
 }
