@@ -1,12 +1,13 @@
 /** Heads that lie ready: `auto` uses the one for the model, says what is wrong with a broken one, and runs without it. */
 import { copyFile, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openEngine, type EngineOptions } from '../../src/engine/index.ts'
 import { liveHandles } from '../../src/ffi/index.ts'
 import { headFor, listHeads, loadGguf, sampleWeights, shippedHeadsFolder } from '../../src/gguf/index.ts'
 import type { TinyHeadOptions } from '../../scripts/make-tiny-head.ts'
+import { resolveModel } from '../../src/store/index.ts'
 import { tinyFile, tinyHeadFile } from '../tiny.ts'
 
 const PROMPT = 'one two three one two three one two'
@@ -144,5 +145,15 @@ describe('the heads of the package', () => {
       expect(bytes).toBeLessThanOrEqual(12e6)
       expect(target).toMatch(/^[0-9a-f]{32}/)
     }
+  })
+
+  it('are found by name, without a network', async () => {
+    const { heads } = listHeads(shippedHeadsFolder())
+    expect(heads.map(({ path }) => basename(path, '.gguf'))).toContain('smollm2-135m-eagle3')
+    for (const { path, bytes } of heads) {
+      const found = await resolveModel(basename(path, '.gguf'), { pull: false, cacheDir: root })
+      expect(found).toMatchObject({ path, bytes, source: 'package' })
+    }
+    await expect(resolveModel('../heads/smollm2-135m-eagle3', { pull: false })).rejects.toThrow('expected a GGUF file')
   })
 })
