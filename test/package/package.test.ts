@@ -84,8 +84,8 @@ describe('the packed package', () => {
   })
 
   it('holds no compiled file whose source is gone', () => {
-    // The command is bundled into dist/bin; everything else is compiled file by file.
-    const compiled = packed.filter((path) => /^dist\/(?!bin\/).*\.js$/.test(path))
+    // The command and the page are bundled; everything else is compiled file by file.
+    const compiled = packed.filter((path) => /^dist\/(?!bin\/|page\/).*\.js$/.test(path))
     const orphans = compiled.filter(
       (path) => !existsSync(join(root, path.replace(/^dist/, 'src').replace(/js$/, 'ts'))),
     )
