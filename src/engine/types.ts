@@ -57,6 +57,7 @@ export interface RoundTrace {
     readonly acceptedPath: readonly NodeId[]
   }
   readonly draftMs: number
+  /** Of the target's pass; where requests shared it, this one's part. */
   readonly targetMs: number
   /** Verification, commit, learning. */
   readonly hostMs: number
