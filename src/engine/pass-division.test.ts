@@ -49,14 +49,16 @@ describe('rows of a pass', () => {
     expect(sizes(divideRows([wish([0.9, 0.8], price), wish([0.85], price)], { ...alone, maxRows: 4 }))).toEqual([2, 2])
   })
 
-  it('are paid by whose they are', () => {
+  it('are paid by whose they are, all of them, prompts by nobody else', () => {
     const price = (rows: number): number => 10 + rows
-    // All alike: the pass itself. One with all nodes: as if both had as many.
-    expect(ownTime([3, 3], 0, 16, price)).toBeCloseTo(16)
-    expect(ownTime([5, 1], 0, 16, price)).toBeCloseTo(20)
-    expect(ownTime([5, 1], 1, 16, price)).toBeCloseTo(12)
+    const shares = (trees: number[], ms: number, promptRows = 0) =>
+      trees.map((_, index) => ownTime({ trees, promptRows }, index, ms, price))
+    expect(shares([3, 3], 16)).toEqual([8, 8])
+    expect(shares([1, 1], 13)).toEqual([6.5, 6.5])
+    // Two roots share 12 ms, the nodes took the other 4.
+    expect(shares([5, 1], 16)).toEqual([10, 6])
     // A machine that is slower than the list says is slower for all.
-    expect(ownTime([5, 1], 1, 32, price)).toBeCloseTo(24)
-    expect(ownTime([1, 1], 0, 13, price)).toBe(13)
+    expect(shares([5, 1], 32)).toEqual([20, 12])
+    expect(shares([5, 1], 48, 32)).toEqual([10, 6])
   })
 })

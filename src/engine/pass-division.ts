@@ -49,18 +49,29 @@ export function divideRows(wishes: readonly Wish[], conditions: PassConditions):
   })
 }
 
+/** The rows of a pass that was computed. */
+export interface PassRows {
+  /** Of each tree, roots included. */
+  readonly trees: readonly number[]
+  /** Of prompts. */
+  readonly promptRows: number
+}
+
 /**
- * Of a pass that took `ms`: what it would have taken if all `trees` (rows each) had had as many rows as the one at `index`. The price
- * list says what part of the time plain decoding would have taken; the rest is shared by nodes.
+ * What of a pass that took `ms` belongs to the tree at `index`: an equal part of what plain decoding would have taken, and of what all
+ * nodes added as much as it had nodes. The price list says what that is; a machine that is slower than its list is so for all.
  */
-export function ownTime(trees: readonly number[], index: number, ms: number, price: (rows: number) => number): number {
+export function ownTime(
+  { trees, promptRows }: PassRows,
+  index: number,
+  ms: number,
+  price: (rows: number) => number,
+): number {
   const rows = trees.reduce((sum, own) => sum + own, 0)
   const nodes = rows - trees.length
-  if (nodes === 0) return ms
   const plain = price(trees.length)
-  const whole = price(rows)
-  const added = ((whole - plain) * trees.length * ((trees[index] ?? 1) - 1)) / nodes
-  return (ms * (plain + added)) / whole
+  const added = nodes === 0 ? 0 : ((price(rows) - plain) * ((trees[index] ?? 1) - 1)) / nodes
+  return (ms * (plain / trees.length + added)) / price(rows + promptRows)
 }
 
 /** Of all numbers, at least one. */

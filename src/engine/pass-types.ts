@@ -9,11 +9,10 @@ export interface SharedPass {
   /** Rows of all requests, roots included. */
   readonly rows: number
   readonly ms: number
-  /**
-   * What a pass would take in which every tree had as many rows as this one's: what this tree's rows added to the time of a plain pass, as
-   * often as there are trees. The gain of drafting is right by it, however rows were divided.
-   */
+  /** This request's part of the time: an equal one of what plain decoding would have taken, and of the rest as much as it had nodes. */
   readonly ownMs: number
+  /** Part of the time between drafting's begin and end that was this request's own: drafts of others ran in between. Above 0, at most 1. */
+  readonly draftShare: number
 }
 
 /** A tree's scores, and of what pass. */
@@ -28,6 +27,8 @@ export interface SharedScores {
 /** What a round says about its tree. */
 export interface ScoreWish {
   readonly signal?: AbortSignal | undefined
+  /** Milliseconds from the draft's begin to its end. */
+  readonly draftMs?: number | undefined
   /** Chances of the tree's paths (`BudgetPolicy.chances`): rows go where they promise most. Without them all nodes are scored. */
   readonly chances?: Float64Array | undefined
 }

@@ -60,7 +60,7 @@ export async function decodeRound<P extends Proposal>(
   const chances = state.policy.chances?.(offered.tree)
   const { tree, scores, shared } = await passes.score(
     { sequence: state.sequence, tree: offered.tree },
-    { signal: state.signal, chances },
+    { signal: state.signal, chances, draftMs: drafted - started },
   )
   // Where requests share a pass, a tree may get fewer rows than it asked for.
   const proposal = tree === offered.tree ? offered : { ...offered, tree }
@@ -74,11 +74,11 @@ export async function decodeRound<P extends Proposal>(
     accepted: verdict.accepted,
     next: verdict.next,
     context: context.context,
-    draftMs: drafted - started,
-    verifyMs: shared?.ms ?? scored - drafted,
+    draftMs: (drafted - started) * (shared?.draftShare ?? 1),
+    verifyMs: shared?.ownMs ?? scored - drafted,
   }
   state.draft.observe(outcome, scores)
-  state.policy.observe({ ...outcome, verifyMs: shared?.ownMs ?? outcome.verifyMs, hostMs: clock() - scored })
+  state.policy.observe({ ...outcome, hostMs: clock() - scored })
   if (!shared) context.cost.observe(tree.size, context.context, outcome.verifyMs)
 
   const path = emittedTokens(outcome)

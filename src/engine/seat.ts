@@ -7,7 +7,7 @@ import type { ScoreWish, Seat, SeatOptions, SharedScores } from './pass-types.ts
 /** A tree or a part of a prompt that waits for its pass. */
 export interface Waiting {
   readonly item: ScoreItem
-  readonly chances: Float64Array | undefined
+  readonly wish: ScoreWish
   /** Who came first has the smaller number. */
   readonly arrived: number
   /** The pass begins: too late to give up. */

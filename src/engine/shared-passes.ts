@@ -13,7 +13,7 @@ import type { GraphCounts, ScoreItem, TargetModel } from '../model/index.ts'
 import type { Scores } from '../tree/index.ts'
 import { divideRows, meanOf, ownTime } from './pass-division.ts'
 import { choosePrompts, chooseTrees, MOST_TREE_ROWS } from './pass-rows.ts'
-import type { ScoreWish, Seat, SeatOptions, SharedScores } from './pass-types.ts'
+import type { ScoreWish, Seat, SeatOptions, SharedPass, SharedScores } from './pass-types.ts'
 import { PassSeat, type Host, type Waiting } from './seat.ts'
 
 /** Milliseconds that a pass is thought to take before one was seen. */
@@ -70,7 +70,8 @@ export class SharedPasses implements Host {
   }
 
   /** Alone at once, else in the next pass. */
-  async score(seat: PassSeat, item: ScoreItem, { signal, chances }: ScoreWish): Promise<SharedScores> {
+  async score(seat: PassSeat, item: ScoreItem, wish: ScoreWish): Promise<SharedScores> {
+    const { signal, chances } = wish
     if (this.#seats.size === 1 && !this.#running && chances === undefined) return this.#alone(item)
     return new Promise((resolve, reject) => {
       const giveUp = (): void => {
@@ -81,7 +82,7 @@ export class SharedPasses implements Host {
       }
       signal?.addEventListener('abort', giveUp, { once: true })
       const begin = (): void => signal?.removeEventListener('abort', giveUp)
-      seat.waiting = { item, chances, arrived: this.#arrived++, begin, resolve, reject }
+      seat.waiting = { item, wish, arrived: this.#arrived++, begin, resolve, reject }
       this.consider()
     })
   }
@@ -121,15 +122,20 @@ export class SharedPasses implements Host {
 
   /** The guests with what of their trees deserves rows. */
   #divide(guests: readonly Guest[], prompts: readonly Guest[]): Guest[] {
-    const wishes = guests.map(({ item: { tree, sequence }, chances, seat: { cost } }) => {
+    const wishes = guests.map(({ item: { tree, sequence }, wish: { chances }, seat: { cost } }) => {
       return { tree, chances, context: sequence.length, cost }
     })
     const trees = divideRows(wishes, {
       promptRows: prompts.reduce((sum, { item }) => sum + item.tree.size, 0),
       maxRows: MOST_TREE_ROWS,
-      spentMs: this.#clock() - (this.#lastEnd ?? this.#clock()),
+      spentMs: this.#sinceLastPass(),
     })
     return guests.map((guest, index) => ({ ...guest, item: { ...guest.item, tree: trees[index] ?? guest.item.tree } }))
+  }
+
+  #sinceLastPass(): number {
+    const now = this.#clock()
+    return now - (this.#lastEnd ?? now)
   }
 
   async #together(guests: readonly Guest[]): Promise<void> {
@@ -140,10 +146,12 @@ export class SharedPasses implements Host {
       seat.inPass = true
     }
     const started = this.#clock()
+    const draftMs = guests.reduce((sum, { wish }) => sum + (wish.draftMs ?? 0), 0)
+    const draftShare = draftMs > 0 ? Math.min(1, this.#sinceLastPass() / draftMs) : 1
     try {
       const scores = await this.#model.score(guests.map(({ item }) => item))
       this.#lastEnd = this.#clock()
-      this.#finish(guests, scores, this.#lastEnd - started)
+      this.#finish(guests, scores, { ms: this.#lastEnd - started, draftShare })
     } catch (error) {
       await this.#oneByOne(guests, error)
     } finally {
@@ -153,11 +161,13 @@ export class SharedPasses implements Host {
     }
   }
 
-  #finish(guests: readonly Guest[], scores: readonly Scores[], ms: number): void {
+  #finish(guests: readonly Guest[], scores: readonly Scores[], times: Pick<SharedPass, 'ms' | 'draftShare'>): void {
+    const { ms } = times
     this.#usualMs += 0.2 * (ms - this.#usualMs)
     const requests = guests.length
     const rows = guests.reduce((sum, { item }) => sum + item.tree.size, 0)
     const trees = guests.filter(({ seat }) => seat.decodes).map(({ item }) => item.tree.size)
+    const pass = { trees, promptRows: rows - trees.reduce((sum, own) => sum + own, 0) }
     const context = meanOf(guests.map(({ item }) => item.sequence.length))
     // Rows of prompts need no logits and are cheaper: such passes teach nothing about trees.
     if (requests > 1 && trees.length === requests) {
@@ -167,8 +177,8 @@ export class SharedPasses implements Host {
       const own = scores[index]
       if (own === undefined) throw new Error(`internal: no scores for a tree of ${tree.size} nodes`)
       // Trees come before prompts.
-      const ownMs = index < trees.length ? ownTime(trees, index, ms, (count) => cost.targetMs(count, context)) : ms
-      resolve({ tree, scores: own, shared: requests > 1 ? { requests, rows, ms, ownMs } : undefined })
+      const ownMs = index < trees.length ? ownTime(pass, index, ms, (count) => cost.targetMs(count, context)) : ms
+      resolve({ tree, scores: own, shared: requests > 1 ? { requests, rows, ownMs, ...times } : undefined })
     })
   }
 

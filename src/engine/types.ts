@@ -93,6 +93,7 @@ export interface RoundTrace {
   /** Names of the drafters that `sources` point to, where something was drafted. */
   readonly sourceNames?: readonly string[]
   readonly draftMs: number
+  /** Of the target's pass; where requests shared it, this one's part. */
   readonly targetMs: number
   /** Verification, commit, learning. */
   readonly hostMs: number

@@ -2,18 +2,22 @@
 import type { GraphTally } from '../tensor/index.ts'
 
 /** Enough for the row counts that a budget alternates between, at two context steps; about 1 to 4 MB each. */
-const CAPACITY = 24
+export const GRAPHS_OF_ONE = 24
+/** The same where several sequences share passes: their rows add up to more different numbers. */
+export const GRAPHS_OF_MANY = 48
 
 /** `Shape`: plain fields that decide a graph's form. */
 export class GraphCache<Shape extends object, Built extends Disposable> implements Disposable {
   readonly #build: (shape: Shape) => Built
   readonly #tally: GraphTally
+  readonly #capacity: number
   readonly #graphs = new Map<string, Built>()
   /** Form of the last pass. */
   #last: string | undefined
 
-  /** `tally`: the device's count of graphs, and whether they are kept. */
-  constructor(build: (shape: Shape) => Built, tally: GraphTally) {
+  /** `tally`: the device's count of graphs, and whether they are kept; `capacity`: most of them. */
+  constructor(build: (shape: Shape) => Built, tally: GraphTally, capacity = GRAPHS_OF_ONE) {
+    this.#capacity = capacity
     this.#build = build
     this.#tally = tally
   }
@@ -30,7 +34,7 @@ export class GraphCache<Shape extends object, Built extends Disposable> implemen
       return known
     }
     known?.[Symbol.dispose]()
-    if (this.#graphs.size >= CAPACITY) this.#dropOldest()
+    if (this.#graphs.size >= this.#capacity) this.#dropOldest()
     const started = performance.now()
     const built = this.#build(shape)
     this.#tally.built++

@@ -8,7 +8,7 @@ import { SlotPool, type KvCache, type PrefixCache } from '../cache/index.ts'
 import type { Backend, GraphTally } from '../tensor/index.ts'
 import { chainTree, type Scores } from '../tree/index.ts'
 import { buildForward, type ForwardGraph, type PassShape } from './forward.ts'
-import { GraphCache } from './graph-cache.ts'
+import { GraphCache, GRAPHS_OF_MANY, GRAPHS_OF_ONE } from './graph-cache.ts'
 import { layOutPass, SLOT_STEP, type PassItem, type PassLayout } from './pass.ts'
 import { ScoreReader } from './scores.ts'
 import { CacheSequence, SLACK_ROWS } from './sequence.ts'
@@ -57,7 +57,8 @@ export class GraphModel implements PricedModel {
     this.spec = parts.spec
     this.context = parts.context
     this.#pool = new SlotPool(parts.sequenceSlots)
-    this.#graphs = new GraphCache((shape) => buildForward(parts, shape), parts.backend.graphs)
+    const capacity = parts.sequenceSlots > parts.context + SLACK_ROWS ? GRAPHS_OF_MANY : GRAPHS_OF_ONE
+    this.#graphs = new GraphCache((shape) => buildForward(parts, shape), parts.backend.graphs, capacity)
     this.prefixes = parts.prefixes && prefixStore(parts.prefixes, (sequence) => this.#own(sequence))
     const { vocabSize, width } = parts.config
     this.#reader = new ScoreReader({ backend: parts.backend, vocabSize, width })

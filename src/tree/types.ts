@@ -79,7 +79,7 @@ export interface RoundOutcome {
   /** Tokens in the target's cache before this round. */
   readonly context: number
   readonly draftMs: number
-  /** Of the pass; where several sequences shared it, policies are told what this one's rows added, on the scale of the whole pass. */
+  /** Of the pass; where several sequences shared it, this one's part. */
   readonly verifyMs: number
   /** From the scores until the drafter has learned from them; undefined where nobody timed it. */
   readonly hostMs?: number

@@ -99,6 +99,29 @@ describe('answers at the same time', () => {
     expect((await slotsOf(server)).every((slot) => !slot.is_processing)).toBe(true)
   })
 
+  it('leave no stuck place and no wrong text behind, whoever vanishes when', async () => {
+    const server = serverOf(engine)
+    const asked = body('salt bee', { max_tokens: 30, temperature: 1, seed: 9 })
+    const expected = textOf(await ask(server, chat, asked))
+    const texts: string[] = []
+    const visits = Array.from({ length: 60 }, async (_, visit) => {
+      await turns(visit * 3)
+      if (visit % 4 === 0) return texts.push(textOf(await ask(server, chat, asked)))
+      const leaving = new AbortController()
+      const visited = ask(server, chat, body(`one ${visit} two`, { max_tokens: 500, stream: visit % 2 === 0 }), {
+        signal: leaving.signal,
+      })
+      await turns(visit % 23)
+      leaving.abort()
+      return visited.catch(() => undefined)
+    })
+    await Promise.all(visits)
+    expect(texts).toEqual(new Array(15).fill(expected))
+    while (server.gate.running > 0) await turns(1)
+    expect(server.gate.waiting).toBe(0)
+    expect((await slotsOf(server)).some((slot) => slot.is_processing)).toBe(false)
+  })
+
   it('wait by priority, then by arrival', async () => {
     const server = serverOf(engine)
     const order: string[] = []
