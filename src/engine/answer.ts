@@ -24,11 +24,11 @@ export class AnswerText {
   readonly #reader: ToolCallReader | undefined
   #text = ''
 
-  /** `hasTools`: calls of tools are no text. */
-  constructor(tokenizer: Pick<Tokenizer, 'bytes'>, stops: readonly string[], hasTools = false) {
+  /** `reader` takes calls of tools out of the text. */
+  constructor(tokenizer: Pick<Tokenizer, 'bytes'>, stops: readonly string[], reader?: ToolCallReader) {
     this.#stream = new TextStream(tokenizer)
     this.#filter = new StopFilter(stops)
-    this.#reader = hasTools ? new ToolCallReader() : undefined
+    this.#reader = reader
   }
 
   /** Calls so far; undefined where there are no tools. */

@@ -1,7 +1,7 @@
 /** What a request says about the form of its answer: a format, tools that it may or must call, or both. */
 import { UsageError } from '../util/errors.ts'
-import type { AnswerForm } from '../grammar/index.ts'
-import { CALL_CLOSE, CALL_MARK, CALL_MIDDLE, CALL_OPEN, type Tool } from '../text/index.ts'
+import type { AnswerForm, TaggedPart } from '../grammar/index.ts'
+import { CALL_MARK, plainMarks, ToolCallReader, usualMarks, type CallMarks, type Tool } from '../text/index.ts'
 import type { FormRequest } from './types.ts'
 
 /** Tools that the model is told of: none where none may be called. */
@@ -18,15 +18,13 @@ export function formOf(request: FormRequest): AnswerForm | undefined {
   if (tools.length === 0) return format
   const chosen = typeof toolChoice === 'object' ? toolChoice.name : undefined
   const callable = tools.filter(({ name }) => chosen === undefined || name === chosen)
+  const usual = callsAsUsual(request)
   return {
     type: 'tags',
-    trigger: CALL_MARK,
-    tags: callable.map(({ name, parameters, strict = false }) => ({
-      begin: `${CALL_OPEN}${name}${CALL_MIDDLE}`,
-      // Arguments are an object, whatever else they are.
-      schema: { type: 'object', ...(parameters ?? { properties: {} }) },
-      ...{ strict, end: CALL_CLOSE },
-    })),
+    tags: callable.flatMap((tool) => [
+      partOf(tool, usualMarks(tool.name), CALL_MARK),
+      ...(usual ? [] : plainMarks(tool.name).map((marks) => partOf(tool, marks, marks.begin))),
+    ]),
     required: toolChoice !== 'auto',
     single: chosen !== undefined || !parallelToolCalls,
     // Who must call has no say in text.
@@ -34,7 +32,23 @@ export function formOf(request: FormRequest): AnswerForm | undefined {
   }
 }
 
+/** What takes calls out of an answer; undefined where there are no tools. */
+export function callReader(request: FormRequest): ToolCallReader | undefined {
+  const names = offeredTools(request).map(({ name }) => name)
+  return names.length === 0 ? undefined : new ToolCallReader(names, callsAsUsual(request))
+}
+
 // ---------------------------------------------------------------------------------------------------------------
+
+/** Where nothing but a call or a format may come, calls are spelled as they should be. */
+function callsAsUsual({ toolChoice = 'auto', responseFormat }: FormRequest): boolean {
+  return toolChoice !== 'auto' || (responseFormat !== undefined && responseFormat.type !== 'text')
+}
+
+function partOf({ parameters, strict = false }: Tool, { begin, close }: CallMarks, trigger: string): TaggedPart {
+  // Arguments are an object, whatever else they are.
+  return { trigger, begin, strict, schema: { type: 'object', ...(parameters ?? { properties: {} }) }, end: close }
+}
 
 /** OpenAI's limits. */
 const MOST_TOOLS = 128

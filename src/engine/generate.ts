@@ -11,7 +11,7 @@ import { openConstraint, openDraft, openSampler } from './choosing.ts'
 import { resolveSpeculation, type Drafting } from './drafting.ts'
 import type { EngineParts } from './engine.ts'
 import { AnswerText } from './answer.ts'
-import { offeredTools } from './form.ts'
+import { callReader, offeredTools } from './form.ts'
 import { encodePrompt } from './prompt.ts'
 import { readPrompt } from './read-prompt.ts'
 import { readRequest } from './request.ts'
@@ -127,7 +127,7 @@ class Run {
     this.#drafting = drafting
     this.#prompt = prompt
     this.#started = started
-    this.#answer = new AnswerText(parts.tokenizer, request.stop ?? [], offeredTools(request).length > 0)
+    this.#answer = new AnswerText(parts.tokenizer, request.stop ?? [], callReader(request))
   }
 
   /** Undefined when the request was aborted while it waited. */

@@ -155,7 +155,10 @@ async function tagsOf(form: TaggedText, library: GrammarLibrary): Promise<Struct
     return { type: 'or', elements: [typeof other === 'string' ? { type: 'grammar', grammar: other } : other, ...tags] }
   }
   const stop = form.single
-  if (!form.required) return { type: 'triggered_tags', triggers: [form.trigger], tags, stop_after_first: stop }
+  if (!form.required) {
+    const triggers = [...new Set(form.tags.map(({ trigger }) => trigger))]
+    return { type: 'triggered_tags', triggers, tags, stop_after_first: stop }
+  }
   return { type: 'tags_with_separator', separator: '\n', tags, at_least_one: true, stop_after_first: stop }
 }
 

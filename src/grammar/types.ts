@@ -21,8 +21,6 @@ export type ResponseFormat =
 /** Text in which certain marks open a part that has a grammar of its own; the rest is free. */
 export interface TaggedText {
   readonly type: 'tags'
-  /** Text that opens a part; each part's `begin` starts with it. */
-  readonly trigger: string
   readonly tags: readonly TaggedPart[]
   /** Nothing but such parts, at least one of them. Default: free text, and parts where the model wants them. */
   readonly required: boolean
@@ -34,6 +32,8 @@ export interface TaggedText {
 
 /** A part of a text: a JSON value between marks. */
 export interface TaggedPart {
+  /** What in free text opens the part: the beginning of `begin`. */
+  readonly trigger: string
   readonly begin: string
   readonly schema: JsonSchema
   /** Refuse what the part could not be held to; else it is held to the rest of its schema. */

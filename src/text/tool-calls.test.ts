@@ -7,7 +7,7 @@ import type { ChatMessage, Tool, ToolCall } from './types.ts'
 
 /** Reads an answer that comes in these pieces. */
 function read(pieces: readonly string[]): { text: string; calls: readonly ToolCall[]; streamed: ToolCall[] } {
-  const reader = new ToolCallReader()
+  const reader = new ToolCallReader(['weather', 'now'])
   const streamed: { name: string; arguments: string }[] = []
   let text = ''
   for (const piece of pieces) {
@@ -54,8 +54,27 @@ describe('an answer with calls', () => {
   it('that was cut off has what came of its last call', () => {
     const cut = answer.slice(0, answer.indexOf('days'))
     expect(read([cut]).calls).toEqual([{ name: 'weather', arguments: '{"city": "Köln }\\" {", "' }])
-    expect(read(['<tool_call>\n{"name": "wea'])).toEqual({ text: '', calls: [], streamed: [] })
+    const half = '<tool_call>\n{"name": "wea'
+    expect(read([half])).toEqual({ text: half, calls: [], streamed: [] })
   })
+
+  const given = '{"city": "Rome"}'
+  it.each([
+    [`\`\`\`json\n{\n  "name": "weather",\n  "arguments": ${given}\n}\n\`\`\``, ''],
+    [`Well:\n\`\`\`\n{"name": "weather", "arguments": ${given}}\n\`\`\``, 'Well:'],
+    [`{"name": "weather", "arguments": ${given}}`, ''],
+    [`{"name": "weather", "arguments": ${given}}\nThere.`, '\nThere.'],
+    [`\`\`\`json\n{"name": "weather", "arguments": ${given}}`, ''],
+  ])('is understood where a model calls in plain JSON: %j', (plain, text) => {
+    const expected = { text, calls: [{ name: 'weather', arguments: given }] }
+    expect(read([plain])).toMatchObject(expected)
+    expect(read(Array.from(plain))).toMatchObject(expected)
+  })
+
+  it.each(['```json\n{"name": "Bob", "arguments": {}}\n```', '{"name": "weather"}', '```js\nx'])(
+    'is text where JSON is no call: %j',
+    (text) => expect(read(Array.from(text))).toEqual({ text, calls: [], streamed: [] }),
+  )
 
   it('goes on with text behind a call', () => {
     expect(read([`${spellCall(calls[1]!)}\nDone.`])).toMatchObject({ text: '\nDone.', calls: [calls[1]] })

@@ -5,11 +5,11 @@
 import type { ToolCall } from './types.ts'
 
 /** What begins a call, before its name. */
-export const CALL_OPEN = '<tool_call>\n{"name": "'
+const CALL_OPEN = '<tool_call>\n{"name": "'
 /** What stands between the name and the arguments, a JSON object. */
-export const CALL_MIDDLE = '", "arguments": '
+const CALL_MIDDLE = '", "arguments": '
 /** What ends a call. */
-export const CALL_CLOSE = '}\n</tool_call>'
+const CALL_CLOSE = '}\n</tool_call>'
 /** What tells a call from free text. */
 export const CALL_MARK = '<tool_call>'
 
@@ -26,22 +26,57 @@ export interface ToolCallPiece {
   readonly arguments?: string
 }
 
+/** A call whose name and arguments are to be filled in, for prompts. */
+export const CALL_EXAMPLE = `${CALL_OPEN.replace('"name": "', '"name": <function-name>, "arguments": <args-json-object>')}${CALL_CLOSE}`
+
 /** What a piece of an answer says: free text, and of calls. */
 export interface ReadPiece {
   readonly text: string
   readonly calls: readonly ToolCallPiece[]
 }
 
+/** A text that begins a call of a certain tool, up to its arguments, and the text that ends it. */
+export interface CallMarks {
+  readonly name: string
+  readonly begin: string
+  readonly close: string
+}
+
+/** The way in which calls are asked for. */
+export function usualMarks(name: string): CallMarks {
+  return { name, begin: `${CALL_OPEN}${name}${CALL_MIDDLE}`, close: CALL_CLOSE }
+}
+
+/** Ways in which models that were trained otherwise call nevertheless (Qwen 2.5 Coder): plain JSON, on one line or indented. */
+export function plainMarks(name: string): CallMarks[] {
+  return [
+    { name, begin: `{"name": "${name}", "arguments": `, close: '}' },
+    { name, begin: `{\n  "name": "${name}",\n  "arguments": `, close: '\n}' },
+  ]
+}
+
 /** Takes an answer apart while it grows. What may become the beginning of a call is held back. */
 export class ToolCallReader {
+  readonly #marks: readonly CallMarks[]
   readonly #calls: { readonly name: string; arguments: string }[] = []
-  #state: 'text' | 'name' | 'arguments' | 'close' = 'text'
+  #state: 'text' | 'arguments' | 'close' = 'text'
+  /** What ends the call that is being read. */
+  #close = ''
   /** Characters that could not be told yet. */
   #held = ''
   /** Of the arguments: open braces and brackets, and whether a text is open, or an escape in it. */
   #depth = 0
   #inText = false
   #escaped = false
+
+  /** `names`: tools that may be called; `usual`: in the usual way only. */
+  constructor(names: readonly string[], usual = false) {
+    const plain = usual ? [] : names.flatMap(plainMarks)
+    const fenced = plain.flatMap((marks) =>
+      FENCES.map((fence) => ({ ...marks, begin: `${fence}${marks.begin}`, close: `${marks.close}\n\`\`\`` })),
+    )
+    this.#marks = [...names.map(usualMarks), ...plain, ...fenced]
+  }
 
   /** The calls so far; the last one may be unfinished. */
   get calls(): readonly ToolCall[] {
@@ -55,8 +90,7 @@ export class ToolCallReader {
     let text = ''
     for (let before = -1; before !== this.#held.length && this.#held !== '';) {
       before = this.#held.length
-      if (this.#state === 'text') text += this.#readText()
-      else if (this.#state === 'name') this.#readName(calls)
+      if (this.#state === 'text') text += this.#readText(calls)
       else if (this.#state === 'arguments') this.#readArguments(calls)
       else this.#readClose()
     }
@@ -65,35 +99,41 @@ export class ToolCallReader {
 
   /** The answer is over: what was held back is text after all, unless it belonged to a call. */
   end(): string {
+    if (this.#state === 'close') this.#leaveClose()
     const rest = this.#state === 'text' ? this.#held : ''
     this.#held = ''
     return rest
   }
 
-  #readText(): string {
-    const at = this.#held.indexOf(CALL_OPEN)
-    if (at >= 0) {
-      const text = this.#held.slice(0, at)
-      this.#held = this.#held.slice(at + CALL_OPEN.length)
-      this.#state = 'name'
-      // Between calls and before the first one a line ends; that is spelling, not text.
-      return text.replace(/\n$/, '')
+  #readText(calls: ToolCallPiece[]): string {
+    const found = this.#firstMark()
+    if (!found) {
+      const begins = this.#marks.flatMap(({ begin }) => [begin, `\n${begin}`])
+      const safe = this.#held.length - longestBeginning(this.#held, begins)
+      const text = this.#held.slice(0, safe)
+      this.#held = this.#held.slice(safe)
+      return text
     }
-    const safe = this.#held.length - longestBeginning(this.#held, `\n${CALL_OPEN}`, CALL_OPEN)
-    const text = this.#held.slice(0, safe)
-    this.#held = this.#held.slice(safe)
-    return text
-  }
-
-  #readName(calls: ToolCallPiece[]): void {
-    const at = this.#held.indexOf(CALL_MIDDLE)
-    if (at < 0) return
-    const name = this.#held.slice(0, at)
-    calls.push({ index: this.#calls.length, name, arguments: '' })
-    this.#calls.push({ name, arguments: '' })
-    this.#held = this.#held.slice(at + CALL_MIDDLE.length)
+    const { at, marks } = found
+    const text = this.#held.slice(0, at)
+    calls.push({ index: this.#calls.length, name: marks.name, arguments: '' })
+    this.#calls.push({ name: marks.name, arguments: '' })
+    this.#held = this.#held.slice(at + marks.begin.length)
+    this.#close = marks.close
     this.#state = 'arguments'
     this.#depth = 0
+    // Between calls and before the first one a line ends; that is spelling, not text.
+    return text.replace(/\n$/, '')
+  }
+
+  /** The mark that begins first; of several, the longest. */
+  #firstMark(): { readonly at: number; readonly marks: CallMarks } | undefined {
+    let best: { readonly at: number; readonly marks: CallMarks } | undefined
+    for (const marks of this.#marks) {
+      const at = this.#held.indexOf(marks.begin)
+      if (at >= 0 && (!best || at < best.at)) best = { at, marks }
+    }
+    return best
   }
 
   #readArguments(calls: ToolCallPiece[]): void {
@@ -118,16 +158,25 @@ export class ToolCallReader {
   }
 
   #readClose(): void {
-    if (this.#held.length < CALL_CLOSE.length) return
-    if (this.#held.startsWith(CALL_CLOSE)) this.#held = this.#held.slice(CALL_CLOSE.length)
+    if (this.#held.length >= this.#close.length || !this.#close.startsWith(this.#held)) this.#leaveClose()
+  }
+
+  /** Takes away as much of the end as is there: a fence may be left open. */
+  #leaveClose(): void {
+    let length = 0
+    while (length < this.#close.length && this.#held[length] === this.#close[length]) length++
+    this.#held = this.#held.slice(length)
     this.#state = 'text'
   }
 }
 
 // ---------------------------------------------------------------------------------------------------------------
 
+/** Code blocks around plain JSON. */
+const FENCES = ['```json\n', '```\n']
+
 /** Length of the longest end of `text` that begins one of `marks`. */
-function longestBeginning(text: string, ...marks: readonly string[]): number {
+function longestBeginning(text: string, marks: readonly string[]): number {
   let longest = 0
   for (const mark of marks) {
     for (let length = Math.min(mark.length - 1, text.length); length > longest; length--) {

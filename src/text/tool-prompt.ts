@@ -2,7 +2,7 @@
  * Tools for models whose chat template does not know them: told in the system message, calls and results as plain text. The
  * words are those of Qwen 2.5's template (Apache-2.0), whose spelling of calls is ours (`tool-calls.ts`).
  */
-import { CALL_CLOSE, CALL_OPEN, spellCall } from './tool-calls.ts'
+import { CALL_EXAMPLE, spellCall } from './tool-calls.ts'
 import type { ChatMessage, Tool } from './types.ts'
 
 /** The same conversation without tools, calls and results in it. */
@@ -51,5 +51,5 @@ ${list}
 </tools>
 
 For each function call, return a json object with function name and arguments within <tool_call></tool_call> XML tags:
-${CALL_OPEN.replace('"name": "', '"name": <function-name>, "arguments": <args-json-object>')}${CALL_CLOSE}`
+${CALL_EXAMPLE}`
 }
