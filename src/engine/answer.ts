@@ -1,8 +1,9 @@
 /** The text of one answer as it grows: whole characters only, nothing that may still become a stop string, calls of tools apart. */
+import type {
+  ToolCallReader} from '../text/index.ts';
 import {
   StopFilter,
   TextStream,
-  ToolCallReader,
   type Tokenizer,
   type ToolCall,
   type ToolCallPiece,
