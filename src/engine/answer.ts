@@ -1,12 +1,11 @@
 /** The text of one answer as it grows: whole characters only, nothing that may still become a stop string, calls of tools apart. */
-import type {
-  ToolCallReader} from '../text/index.ts';
 import {
   StopFilter,
   TextStream,
   type Tokenizer,
   type ToolCall,
   type ToolCallPiece,
+  type ToolCallReader,
 } from '../text/index.ts'
 import type { TokenId } from '../tree/index.ts'
 
