@@ -73,39 +73,57 @@ export async function answer(
       ...metrics(results),
     })
   }
-  const write = async (send: Send): Promise<void> => {
-    const chunk = (choices: readonly object[], more: object = {}): void =>
-      send({ ...head(format.chunkObject), choices, ...(work.includeUsage && { usage: null }), ...more })
-    try {
-      if (format.opening) for (const index of work.requests.keys()) chunk([format.opening(index)])
-      const streamed = work.requests.map(() => new StreamedAnswer())
-      const rounds = work.includeRounds ? new RoundEvents(context.engine.tokenizer) : undefined
-      const results = await runAll({
-        onPiece: (index, piece) => {
-          const delta = streamed[index]?.add(piece)
-          if (delta) chunk([format.delta(index, delta)])
-        },
-        onRound: rounds && ((index, trace) => chunk([], { round: rounds.event(index, trace) })),
-      })
-      for (const [index, result] of results.entries()) {
-        const last = index === results.length - 1
-        const rest = streamed[index]?.rest() ?? { text: '' }
-        chunk(
-          [format.closing(index, rest, endOf(result))],
-          last ? { timings: timingsOf(results), ...(!work.includeUsage && metrics(results)) } : {},
-        )
-      }
-      if (work.includeUsage) chunk([], { usage: usage(results, work), ...metrics(results) })
-    } catch (error) {
-      const { body } = apiErrorOf(error, requestId)
-      context.logger.warn({ requestId, error: reasonOf(error) }, 'stream ended with an error')
-      send(body)
-    }
-  }
-  return eventStream(write, () => leaving.abort())
+  return eventStream(
+    (send) => writeAnswers(send, { context, format, work, requestId, head, runAll, metrics }),
+    () => leaving.abort(),
+  )
 }
 
 // ---------------------------------------------------------------------------------------------------------------
+
+/** What a stream of answers is made of. */
+interface Streaming {
+  readonly context: ServerContext
+  readonly format: AnswerFormat
+  readonly work: Work
+  readonly requestId: string
+  readonly head: (object: string) => object
+  readonly runAll: (listener: AnswerListener) => Promise<GenerateResult[]>
+  readonly metrics: (results: readonly GenerateResult[]) => object
+}
+
+async function writeAnswers(
+  send: Send,
+  { context, format, work, requestId, head, runAll, metrics }: Streaming,
+): Promise<void> {
+  const chunk = (choices: readonly object[], more: object = {}): void =>
+    send({ ...head(format.chunkObject), choices, ...(work.includeUsage && { usage: null }), ...more })
+  try {
+    if (format.opening) for (const index of work.requests.keys()) chunk([format.opening(index)])
+    const streamed = work.requests.map(() => new StreamedAnswer())
+    const rounds = work.includeRounds ? new RoundEvents(context.engine.tokenizer) : undefined
+    const results = await runAll({
+      onPiece: (index, piece) => {
+        const delta = streamed[index]?.add(piece)
+        if (delta) chunk([format.delta(index, delta)])
+      },
+      onRound: rounds && ((index, trace) => chunk([], { round: rounds.event(index, trace) })),
+    })
+    for (const [index, result] of results.entries()) {
+      const last = index === results.length - 1
+      const rest = streamed[index]?.rest() ?? { text: '' }
+      chunk(
+        [format.closing(index, rest, endOf(result))],
+        last ? { timings: timingsOf(results), ...(!work.includeUsage && metrics(results)) } : {},
+      )
+    }
+    if (work.includeUsage) chunk([], { usage: usage(results, work), ...metrics(results) })
+  } catch (error) {
+    const { body } = apiErrorOf(error, requestId)
+    context.logger.warn({ requestId, error: reasonOf(error) }, 'stream ended with an error')
+    send(body)
+  }
+}
 
 /** Hears of answers while they grow, by index. */
 interface AnswerListener {
