@@ -3,6 +3,7 @@
  * weights (the price does not depend on what they say). Rounds and passes take turns in one process.
  *
  *     npx tsx bench/heads.ts [--model FILE] [--threads 1] [--context 512] [--turns 15] [--vocabularies 8192,16384] [--types q8_0,q4_0]
+ *     npx tsx bench/heads.ts --head smollm2-135m-eagle3    a head of its own instead
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     turns: { type: 'string', default: '15' },
     vocabularies: { type: 'string', default: '8192,16384' },
     types: { type: 'string', default: 'q8_0,q4_0' },
+    head: { type: 'string' },
   },
 })
 
@@ -46,12 +48,15 @@ const folder = mkdtempSync(join(tmpdir(), 'heterospec-heads-'))
 try {
   await using model = await loadModel(path, { threads: Number(values.threads), context: 1024 })
   const rows: string[][] = []
-  for (const weightType of values.types.split(',') as WeightType[]) {
-    for (const draftVocabSize of values.vocabularies.split(',').map(Number)) {
-      const file = await makeTinyHead(join(folder, 'head.gguf'), { target: path, weightType, draftVocabSize })
-      rows.push(...(await measure(model, file, `${weightType}, ${draftVocabSize}`)))
+  if (values.head !== undefined)
+    rows.push(...(await measure(model, (await resolveModel(values.head)).path, values.head)))
+  else
+    for (const weightType of values.types.split(',') as WeightType[]) {
+      for (const draftVocabSize of values.vocabularies.split(',').map(Number)) {
+        const file = await makeTinyHead(join(folder, 'head.gguf'), { target: path, weightType, draftVocabSize })
+        rows.push(...(await measure(model, file, `${weightType}, ${draftVocabSize}`)))
+      }
     }
-  }
   console.log(['head', 'tree', 'draft ms', 'pass ms', 'draft / pass (quartiles)'].join(' | '))
   for (const row of rows) console.log(row.join(' | '))
 } finally {
