@@ -14,7 +14,7 @@ const prompts = [
   'List five tips for learning a new language.',
 ]
 /** The share of first guesses that came true in these answers when the head was made was 0.43. */
-const LEAST = 0.35
+const LEAST = 0.3
 
 it('the head of the default model is right about the next token as often as when it was made, and changes no text', async () => {
   const path = inject('modelPath')
