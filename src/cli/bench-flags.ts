@@ -13,6 +13,7 @@ import {
   type Question,
 } from '../bench/index.ts'
 import { UsageError } from '../util/errors.ts'
+import { refuseUnusedFiles, type DraftFiles } from './draft-files.ts'
 import { flagsOf, readFlags, type FlagGroup, type Typed } from './flags.ts'
 import { parseMethods } from './methods.ts'
 import { addFlags } from './options.ts'
@@ -22,7 +23,12 @@ const benchOptions = z.strictObject({
   sample: z.int().min(1).optional().describe('questions of each group; default: 2 of Spec-Bench, all of another file'),
   all: z.boolean().default(false).describe('ask every question of the suite'),
   seed: z.int().min(0).default(1).describe('chooses the sample, and the tokens where they are sampled'),
-  methods: z.string().default('auto').describe('ways to speculate, separated by commas, each drafter/budget'),
+  methods: z
+    .string()
+    .optional()
+    .describe(
+      'ways to speculate, separated by commas, each drafter/budget; default: auto, and the drafters whose files are given',
+    ),
   draftModel: z
     .string()
     .optional()
@@ -59,7 +65,7 @@ export type BenchFlags = z.output<typeof benchOptions>
 
 /** What was asked for. */
 export interface BenchPlan {
-  readonly flags: BenchFlags
+  readonly flags: BenchFlags & { readonly methods: string }
   readonly questions: readonly Question[]
   readonly options: BenchOptions
   /** That the engine has to have. */
@@ -76,13 +82,16 @@ export function addBenchFlags(command: Command): void {
 
 /** Reads and checks them, the suite included. Throws `bad-option`, `bad-file`. */
 export function planBench(typed: Typed): BenchPlan {
-  const flags = benchOptions.parse(readFlags(typed, group.flags))
+  const given = benchOptions.parse(readFlags(typed, group.flags))
+  const flags = { ...given, methods: given.methods ?? usualMethods(given) }
   const suite = loadSuite(flags.suite)
   const sample = flags.all ? null : (flags.sample ?? (flags.suite === undefined ? 2 : null))
   const questions = sampleQuestions(suite.questions, sample, flags.seed)
   const synthetic = flags.synthetic === undefined ? null : parseRates(flags.synthetic)
   const methods = parseMethods(flags.methods, flags)
   const peers = flags.peers?.split(',') ?? []
+  // Other programs may draft by them.
+  if (peers.length === 0) refuseUnusedFiles(flags, methods, flags.methods)
   const peerOptions: PeerOptions = {
     ...flags,
     install: flags.installPeers,
@@ -121,6 +130,12 @@ export function checkWritable(file: string): void {
 }
 
 // ---------------------------------------------------------------------------------------------------------------
+
+/** What is compared unless methods are named: whoever gives a file wants to know what it is worth. */
+function usualMethods({ draftModel, draftHead }: DraftFiles): string {
+  const given = [draftHead === undefined ? [] : 'eagle3', draftModel === undefined ? [] : 'model'].flat()
+  return ['auto', ...given].join(',')
+}
 
 function quoted(text: string): string {
   return /^[\w./:,=+@%-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
