@@ -49,6 +49,7 @@ const memory = z.looseObject({
       growth: z.enum(['whole', 'levels', 'merged']).nullable(),
       trials: z.object({
         gain: z.number(),
+        worth: z.number().default(0),
         drafted: whole,
         interval: whole,
         wait: whole,

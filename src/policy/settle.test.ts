@@ -150,6 +150,6 @@ describe('what heterospec-cost has learned', () => {
       onceMs: 0,
     })
     const whole = priced({ roundMs: 3, levelMs: null })
-    expect(new FadingFit(costMemory(whole).draftTimes, 4).expect([0, 20, 1, 0])).toBeCloseTo(3, 0)
+    expect(new FadingFit(costMemory(whole).draftTimes, 5).expect([0, 20, 1, 0, 0])).toBeCloseTo(3, 0)
   })
 })

@@ -159,6 +159,8 @@ export interface CostMemory {
 export interface TrialMemory {
   /** Typical net gain of a drafted round, in tokens. */
   gain: number
+  /** How much of it is due to what had to be read for: all, but in merged trees, where cheap sources read nothing. */
+  worth: number
   /** Drafted rounds in it; what is known counts for little before some came together. */
   drafted: number
   /** Rounds from one trial to the next; 1 while drafting pays. */

@@ -6,9 +6,13 @@
 /** Each round lets the older ones fade by this factor: some fifty count. */
 const FADE = 0.98
 /** Parts after the first are held towards 0 by the weight of this share of a typical round. */
-const RELUCTANCE = 0.02
+const RELUCTANCE = 0.005
 /** A time counts at most this many times what was expected: pauses of the machine are no prices. */
 const CLIP = 2
+
+/** Turns of the descent, and the milliseconds below which a turn has moved nothing. */
+const MOST_TURNS = 300
+const STILL = 1e-4
 
 /** The sums of a fit: products of parts [parts x parts], products of parts and times [parts]. */
 export interface FitSums {
@@ -67,18 +71,21 @@ export class FadingFit {
     this.#solution = undefined
   }
 
-  /** Coordinate descent: with few parts it is there after a few turns, and keeping parts above 0 costs nothing. */
+  /** Coordinate descent: with few parts it is there after some turns, and keeping parts above 0 costs nothing. */
   #solve(): number[] {
     const { products, moments } = this.#sums
     const size = this.#parts
     const prices = Array<number>(size).fill(0)
-    for (let turn = 0; turn < 60; turn++) {
+    for (let turn = 0, moved = Infinity; turn < MOST_TURNS && moved > STILL; turn++) {
+      moved = 0
       for (let i = 0; i < size; i++) {
         const own = products[i * size + i] as number
         if (own === 0) continue
         let rest = moments[i] as number
         for (let j = 0; j < size; j++) if (j !== i) rest -= (products[i * size + j] as number) * (prices[j] as number)
-        prices[i] = Math.max(0, rest / (own * (i === 0 ? 1 : 1 + RELUCTANCE)))
+        const price = Math.max(0, rest / (own * (i === 0 ? 1 : 1 + RELUCTANCE)))
+        moved = Math.max(moved, Math.abs(price - (prices[i] as number)))
+        prices[i] = price
       }
     }
     return prices

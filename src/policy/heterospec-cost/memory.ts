@@ -23,6 +23,16 @@ function ofMachine(): Pick<CostMemory, 'draftTimes' | 'hostTimes' | 'trials'> {
   return {
     draftTimes: { products: [], moments: [] },
     hostTimes: { products: [], moments: [] },
-    trials: { gain: 0, drafted: 0, interval: 1, wait: 0, debt: 0, startMs: null, answers: 0, answerTokens: 0 },
+    trials: {
+      gain: 0,
+      worth: 0,
+      drafted: 0,
+      interval: 1,
+      wait: 0,
+      debt: 0,
+      startMs: null,
+      answers: 0,
+      answerTokens: 0,
+    },
   }
 }

@@ -49,6 +49,26 @@ describe('heterospec-cost and merged trees', () => {
     expect(times.levelOf(round(1)).onceMs).toBe(0)
   })
 
+  it('charges a head that drafts now and then for what it reads along', () => {
+    const times = new RoundTimes(costMemory(createPolicyMemory()))
+    const round = (levels: number) =>
+      ({ grows: true, merged: true, levels, expanded: 2 * levels, tree: undefined }) as unknown as DraftedRound
+    let unread = 0
+    for (let i = 0; i < 300; i++) {
+      const drafted = round(i % 3 === 0 ? 1 + (i % 2) : 0)
+      const reads = drafted.levels > 0 ? 0.3 * unread : 0
+      times.learnDraft(drafted, outcome(createTree(0), 0.2 + drafted.levels + reads))
+      const emitted = 1 + (i % 5 === 0 ? 2 : 0)
+      times.count(emitted, drafted)
+      unread = drafted.levels > 0 ? 0 : unread + emitted
+      times.refresh()
+    }
+    times.learnDraft(round(1), outcome(createTree(0), 1.2))
+    const none = times.levelOf(round(0)).onceMs
+    times.count(5, undefined)
+    expect(times.levelOf(round(0)).onceMs - none).toBeCloseTo(1.5, 0)
+  })
+
   it('gives a node the bin of the head once that has spoken about its place', () => {
     const acceptance = new CalibratedAcceptance([])
     const knowledge = { acceptance, outlook: new Outlook({ weights: [], chances: [] }) }

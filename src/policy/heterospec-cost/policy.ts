@@ -181,6 +181,8 @@ class HeterospecCost implements BudgetPolicy {
     const promised = tokens - (ms + draftMs) / plainMs
     const hostMs = this.#times.nodeMs * (outcome.tree.size - 1)
     const real = emitted - (Math.min(outcome.verifyMs + hostMs, 2 * ms) + draftMs) / plainMs
-    this.#trials.report((promised + real) / 2, draftMs / plainMs, readingMs / plainMs)
+    const gain = (promised + real) / 2
+    const worth = round.merged ? round.worthOfLevels(draftMs) : gain
+    this.#trials.report(gain, draftMs / plainMs, readingMs / plainMs, worth)
   }
 }

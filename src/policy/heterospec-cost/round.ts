@@ -113,6 +113,13 @@ export class DraftedRound {
     return (this.choice = promising ? best : plain)
   }
 
+  /** Tokens that its levels were expected to bring beyond what the tree before them would have in the same time; undefined if none was considered. */
+  worthOfLevels(draftMs: number): number | undefined {
+    const before = this.considered[0]?.stopRate
+    if (before === undefined) return undefined
+    return this.levels === 0 ? 0 : this.choice.tokens - before * (this.choice.ms + draftMs)
+  }
+
   /** The batch took so many nodes of what was let through, the best ones; `ms` is this sequence's share of the pass. */
   settle(nodes: number, ms: number): void {
     const tokens = this.#ranked.chances.subarray(0, nodes).reduce((sum, chance) => sum + chance, 1)

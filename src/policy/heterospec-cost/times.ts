@@ -10,8 +10,11 @@ import { FadingFit } from './fading-fit.ts'
 import type { LevelPrice } from './growth.ts'
 import type { DraftedRound } from './round.ts'
 
-/** What a draft's time is made of: levels, nodes that they expand (or nodes, in one piece), a draft, and levels begun below a merged tree. */
-const DRAFT_PARTS = 4
+/**
+ * What a draft's time is made of: levels, nodes that they expand (or nodes, in one piece), a draft, levels begun below a merged tree, and
+ * tokens read along with them there.
+ */
+const DRAFT_PARTS = 5
 /** Tokens that a drafter reads along with its first level; what is more is read before. */
 const ALONG = 8
 
@@ -39,8 +42,8 @@ export class RoundTimes {
 
   /** What one more level below those of `round` costs. */
   levelOf({ merged, levels }: Pick<DraftedRound, 'merged' | 'levels'>): Omit<LevelPrice, 'left'> {
-    const [passMs = 0, nodeMs = 0, , beginMs = 0] = this.#draft.prices
-    return { passMs, nodeMs, onceMs: merged && levels === 0 ? beginMs : 0 }
+    const [passMs = 0, nodeMs = 0, , beginMs = 0, tokenMs = 0] = this.#draft.prices
+    return { passMs, nodeMs, onceMs: merged && levels === 0 ? beginMs + tokenMs * this.#along : 0 }
   }
 
   /** Work around a pass per verified node. */
@@ -50,7 +53,7 @@ export class RoundTimes {
 
   /** What the round's draft so far should have taken. */
   draftMs(round: DraftedRound): number {
-    return this.#draft.expect(partsOf(round))
+    return this.#draft.expect(this.#partsOf(round))
   }
 
   /** What the drafter would have to read before it can draft at a length of `context` tokens. */
@@ -63,13 +66,14 @@ export class RoundTimes {
   learnDraft(round: DraftedRound, { draftMs }: RoundOutcome): number {
     const { trials } = this.#memory
     const lag = hasRead(round) ? this.#lag : 0
+    const parts = this.#partsOf(round)
     if (hasRead(round)) this.#unread = 0
     if (lag === 0) {
-      this.#draft.observe(partsOf(round), draftMs)
+      this.#draft.observe(parts, draftMs)
       return 0
     }
     // Before any other round the whole is taken for reading, most of which it is.
-    const readingMs = Math.max(0, draftMs - this.draftMs(round))
+    const readingMs = Math.max(0, draftMs - this.#draft.expect(parts))
     trials.startMs = meanTime(trials.startMs, readingMs / lag)
     return readingMs
   }
@@ -88,13 +92,25 @@ export class RoundTimes {
     const unread = this.#unread ?? this.#context
     return unread > ALONG ? unread : 0
   }
+
+  /** Tokens that are read along with the first level: a drafter that drafts now and then has some, one that always drafts has the same each time. */
+  get #along(): number {
+    const unread = this.#unread ?? this.#context
+    return unread > ALONG ? 0 : unread
+  }
+
+  #partsOf({ grows, merged, levels, expanded, tree }: DraftedRound): number[] {
+    if (!grows) return [0, (tree?.size ?? 1) - 1, 1, 0, 0]
+    const begun = merged && levels > 0
+    return [levels, expanded, 1, begun ? 1 : 0, begun ? this.#along : 0]
+  }
 }
 
 /** Draft times that somebody has measured on this machine, as one round's worth of experience. */
 export function beginTimes(memory: CostMemory, { roundMs, levelMs }: DraftPrice): void {
   const fit = new FadingFit(memory.draftTimes, DRAFT_PARTS)
-  if (levelMs === null) fit.observe([0, 0, 1, 0], roundMs)
-  else fit.observe([1, 0, 0, 0], levelMs)
+  if (levelMs === null) fit.observe([0, 0, 1, 0, 0], roundMs)
+  else fit.observe([1, 0, 0, 0, 0], levelMs)
 }
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -102,8 +118,4 @@ export function beginTimes(memory: CostMemory, { roundMs, levelMs }: DraftPrice)
 /** In a round that bought no level of a merged tree, what drafts by levels read nothing. */
 function hasRead({ merged, levels }: DraftedRound): boolean {
   return !merged || levels > 0
-}
-
-function partsOf({ grows, merged, levels, expanded, tree }: DraftedRound): number[] {
-  return grows ? [levels, expanded, 1, merged && levels > 0 ? 1 : 0] : [0, (tree?.size ?? 1) - 1, 1, 0]
 }

@@ -22,7 +22,7 @@ function answers(memory: ReturnType<typeof memoryOf>, count: number, rounds: num
       const reading = drafted.length === 0 ? drafter.reading : 0
       if (trials.open({ price: memory.startMs === null ? 0 : reading, room: rounds - round })) {
         drafted.push(round)
-        trials.report(drafter.gain, drafter.price, reading)
+        trials.report(drafter.gain, drafter.price, reading, drafter.gain)
         memory.startMs ??= reading
       }
       trials.count(1)
@@ -62,6 +62,20 @@ describe('trials', () => {
     expect(open(2, 30)).toBe(true)
     expect(open(2, 4)).toBe(false)
     expect(open(60, 1000)).toBe(false)
+  })
+
+  it('repay what was read by what only the reader has brought, not by what cheap sources of a merged tree have', () => {
+    const debts = [0.5, 0, undefined].map((worth) => {
+      const memory = memoryOf()
+      const trials = new Trials(memory, 0.01)
+      for (let round = 0; round < 20; round++) trials.report(0.5, 0.1, round === 0 ? 4 : 0, worth)
+      return [memory.debt, trials.affords({ price: 5, room: 100 })]
+    })
+    expect(debts).toEqual([
+      [0, true],
+      [4, false],
+      [4, false],
+    ])
   })
 
   it('come back when drafts begin to pay', () => {

@@ -63,18 +63,20 @@ export class Trials {
 
   /**
    * A drafted round ended: its net gain in tokens over plain decoding without what had to be read first; the price of its draft
-   * and of that reading, in plain passes.
+   * and of that reading, in plain passes; and how much of the gain only a drafter that reads can have brought (`TrialMemory.worth`), undefined where
+   * it was not asked.
    */
-  report(gain: number, price: number, reading: number): void {
+  report(gain: number, price: number, reading: number, worth: number | undefined): void {
     const memory = this.#memory
     // The first rounds count alike, so that one lucky start does not linger.
     memory.drafted++
     memory.gain += (gain - memory.gain) / Math.min(MEMORY, memory.drafted)
+    if (worth !== undefined) memory.worth += (worth - memory.worth) / Math.min(MEMORY, memory.drafted)
     const pays = gain > 0 || memory.gain > 0
     const sparsest = Math.max(1, Math.ceil(price / this.#share))
     memory.interval = pays ? 1 : Math.min(2 * memory.interval, sparsest)
     memory.wait = memory.interval - 1
-    memory.debt = Math.max(0, memory.debt + reading - Math.max(0, gain))
+    memory.debt = Math.max(0, memory.debt + reading - Math.max(0, worth ?? 0))
   }
 
   /** A round emitted so many tokens. */
@@ -91,10 +93,10 @@ export class Trials {
 
   /** Is the rest of the answer likely to bring more than the reading takes? */
   #repays(price: number, room: number): boolean {
-    const { gain, drafted, answers, answerTokens } = this.#memory
-    if (drafted < ENOUGH || gain <= 0) return false
+    const { gain, worth, drafted, answers, answerTokens } = this.#memory
+    if (drafted < ENOUGH || worth <= 0) return false
     const usual = answers > 1 ? answerTokens / answers : USUAL_ANSWER
-    const rounds = Math.min(room, Math.max(usual - this.#tokens, usual / 4)) / (1 + gain)
-    return gain * rounds > price
+    const rounds = Math.min(room, Math.max(usual - this.#tokens, usual / 4)) / (1 + Math.max(0, gain))
+    return worth * rounds > price
   }
 }
