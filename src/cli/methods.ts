@@ -4,7 +4,6 @@
  * the flags, so a new drafter or budget can be compared the day its schema exists.
  */
 import type { SpeculativeOptions } from '../engine/index.ts'
-import { DEFAULT_POLICY } from '../policy/index.ts'
 import { UsageError } from '../util/errors.ts'
 import { fileOf, type DraftFiles } from './draft-files.ts'
 import type { Flag } from './flags.ts'
@@ -30,11 +29,12 @@ export function parseMethods(text: string, files: DraftFiles): Method[] {
 /** One method. Throws `bad-option`. */
 export function parseMethod(name: string, files: DraftFiles): SpeculativeOptions {
   if (name === 'auto' || name === 'off') return name
-  const [drafter = '', budget = DEFAULT_POLICY, verifier = 'walk', ...rest] = name.split('/')
+  const [drafter = '', budget, verifier = 'walk', ...rest] = name.split('/')
   if (rest.length > 0 || !VERIFIERS.includes(verifier)) {
     throw refuse(name, `a verifier "${[verifier, ...rest].join('/')}"`, `use ${VERIFIERS.join(', ')} or leave it out`)
   }
-  if (drafter === 'auto') return { budget: parseBudget(budget, name) }
+  const asked = budget === undefined ? {} : { budget: parseBudget(budget, name) }
+  if (drafter === 'auto') return asked
   const options: Record<string, unknown> = parsePart(name, drafter, methodFlags, 'drafter')
   const method = nameOf(drafter)
   const path = options['path'] ?? fileOf(method, files)
@@ -53,7 +53,7 @@ export function parseMethod(name: string, files: DraftFiles): SpeculativeOptions
         }),
       ),
     },
-    budget: parseBudget(budget, name),
+    ...asked,
   } as SpeculativeOptions
 }
 

@@ -18,10 +18,7 @@ describe('readSpeculation', () => {
       drafter: { method: 'lookup', maxNgram: 7 },
       budget: { policy: 'fixed', nodes: 12 },
     })
-    expect(readSpeculation({ speculative: 'recycling' })).toEqual({
-      drafter: { method: 'recycling' },
-      budget: { policy: 'goodput' },
-    })
+    expect(readSpeculation({ speculative: 'recycling' })).toEqual({ drafter: { method: 'recycling' } })
   })
 
   it('hands flags of a source to combined, which auto is', () => {
@@ -78,6 +75,7 @@ describe('readSpeculation', () => {
       'expected options that belong to --budget fixed, got --goodput-max-nodes; add --budget goodput',
     ],
     [{ fixedDepth: 4 }, 'got --fixed-depth; add --budget fixed'],
+    [{ draftModel: 'small', goodputDepth: 4 }, 'belong to --budget heterospec-cost, got --goodput-depth; add --budget'],
     [{ speculative: 'auto', draftModel: 'small' }, 'got --draft-model; add --speculative model'],
     [{ combinedSources: ['recycling'], lookupMaxNgram: 3 }, 'got --lookup-max-ngram'],
     [{ speculative: 'model' }, 'expected --draft-model with the draft model, got none'],

@@ -5,8 +5,8 @@
  */
 import * as z from 'zod'
 import { drafterOptions } from '../draft/index.ts'
-import { budgetOptions, DEFAULT_POLICY } from '../policy/index.ts'
-import type { SpeculativeOptions } from '../engine/index.ts'
+import { budgetOptions } from '../policy/index.ts'
+import { usualPolicy, type SpeculativeOptions } from '../engine/index.ts'
 import { UsageError } from '../util/errors.ts'
 import {
   flagsOf,
@@ -39,8 +39,10 @@ const [speculativeFlag, budgetFlag, draftModelFlag, draftHeadFlag] = flagsOf(
       .describe('who drafts; auto: lookup and recycling combined, with a head where there is one for the model'),
     budget: z
       .enum([...budgetSchemas.keys()])
-      .default(DEFAULT_POLICY)
-      .describe('how much is drafted each round'),
+      .optional()
+      .describe(
+        'how much is drafted each round; default: goodput, and heterospec-cost where a draft model or head is named',
+      ),
     draftModel: z
       .string()
       .optional()
@@ -79,7 +81,7 @@ export function readSpeculation(typed: Typed): SpeculativeOptions | undefined {
   const drafter = readDrafter(typed, chosen)
   if (chosen === 'off' || (chosen === 'auto' && !budget && !drafter)) return asked as 'off' | 'auto' | undefined
   // What is missing or out of range here is told by the engine, which checks the whole once more.
-  return { ...(drafter && { drafter }), budget: budget ?? { policy: DEFAULT_POLICY } } as SpeculativeOptions
+  return { ...(drafter && { drafter }), ...(budget && { budget }) } as SpeculativeOptions
 }
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -88,7 +90,8 @@ type Fields = Record<string, unknown>
 
 function readBudget(typed: Typed, chosen: string): Fields | undefined {
   const asked = typed[budgetFlag.attribute] as string | undefined
-  const policy = asked ?? (chosen === 'off' ? 'off' : DEFAULT_POLICY)
+  const sources = chosen === 'combined' ? sourcesOf(typed) : []
+  const policy = asked ?? (chosen === 'off' ? 'off' : usualPolicy({ method: chosen, sources }))
   let fields: Fields | undefined = asked === undefined ? undefined : { policy }
   for (const [name, flags] of budgetFlags) {
     const given = readFlags(typed, flags)

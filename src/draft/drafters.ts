@@ -58,6 +58,18 @@ export async function createDrafter(
   }
 }
 
+/** Does it draft level by level with a model or head, whose passes take time? The others look things up. */
+export function growsByLevels({
+  method,
+  sources = [],
+}: {
+  readonly method: string
+  readonly sources?: readonly string[]
+}): boolean {
+  const names = [method, ...sources]
+  return names.includes('model') || names.includes('eagle3')
+}
+
 // ---------------------------------------------------------------------------------------------------------------
 
 function parseOptions(options: DrafterOptions): z.output<typeof drafterOptions> {

@@ -3,6 +3,7 @@ export type * from './types.ts'
 export {
   createDrafter,
   drafterOptions,
+  growsByLevels,
   drafters,
   type DrafterOptions,
   type DraftMethod,

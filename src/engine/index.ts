@@ -3,7 +3,7 @@ export type { JsonSchema, ResponseFormat } from '../grammar/index.ts'
 export { openEngine } from './engine.ts'
 export { encodePrompt } from './prompt.ts'
 export { decodeRound, type RoundState } from './round.ts'
-export { speculativeOptions, type ResolvedSpeculation, type SpeculativeOptions } from './options.ts'
+export { speculativeOptions, usualPolicy, type ResolvedSpeculation, type SpeculativeOptions } from './options.ts'
 export {
   CALIBRATIONS,
   identifyDrafter,

@@ -17,6 +17,15 @@ describe('speculation options', () => {
     })
   })
 
+  it('give drafters with a model of their own the budget that prices levels', () => {
+    const policyOf = (drafter: object): string => resolveSpeculation({ drafter } as never).budget.policy
+    expect(policyOf({ method: 'model', path: 'small.gguf' })).toBe('heterospec-cost')
+    expect(policyOf({ method: 'eagle3', path: 'head.gguf' })).toBe('heterospec-cost')
+    const merged = { method: 'combined', eagle3: { path: 'head.gguf' } }
+    expect(policyOf({ ...merged, sources: ['lookup', 'eagle3'] })).toBe('heterospec-cost')
+    expect(policyOf({ ...merged, sources: ['lookup'] })).toBe('goodput')
+  })
+
   it('refuse what they do not know with one sentence', () => {
     for (const wrong of ['fast', { drafter: { method: 'magic' } }, { drafter: { method: 'lookup', size: 3 } }, 7]) {
       expect(() => resolveSpeculation(wrong as never)).toThrow(/^expected speculation to be/)

@@ -1,5 +1,5 @@
 export type * from './types.ts'
-export { budgetOptions, createPolicy, DEFAULT_POLICY, policies } from './policies.ts'
+export { budgetOptions, createPolicy, DEFAULT_POLICY, DEFAULT_POLICY_OF_LEVELS, policies } from './policies.ts'
 export type { BudgetOptions, PolicyName } from './policies.ts'
 export { costSamples, createCostModel } from './cost.ts'
 export type { MeasuredCost } from './cost.ts'

@@ -23,6 +23,8 @@ export type PolicyName = keyof typeof policies
 
 /** The budget of `auto`, and of drafters that were chosen without one. */
 export const DEFAULT_POLICY = 'goodput' satisfies PolicyName
+/** Of drafters whose levels take a model's time: it prices each of them, and remembers from answer to answer what they are worth. */
+export const DEFAULT_POLICY_OF_LEVELS = 'heterospec-cost' satisfies PolicyName
 
 /** The options of every policy; `policy` names it. */
 export const budgetOptions = z.discriminatedUnion('policy', [

@@ -16,6 +16,8 @@ const at = (name: string): string => join(folder, name)
 const suite = at('suite.jsonl')
 const shape = ['--top-k', '4', '--depth', '2', '--total-tokens', '12']
 let base: string[]
+/** Without a drafter. */
+let plain: string[]
 
 beforeAll(async () => {
   const question = (id: number, category: string, text: string) =>
@@ -25,7 +27,8 @@ beforeAll(async () => {
   // The same weights, rounded more coarsely: often right.
   const draftModel = await tinyFile({ weightType: 'q4_0' })
   const sample = ['--suite', suite, '--sample', '1', '--calibration-sample', '1', '--max-tokens', '40']
-  base = ['--model', inject('tinyModelPath'), '--threads', '1', '--draft-model', draftModel, ...sample, ...shape]
+  plain = ['--model', inject('tinyModelPath'), '--threads', '1', ...sample, ...shape]
+  base = [...plain, '--draft-model', draftModel]
 })
 
 const study = (name: string, ...args: string[]) => cli(['study', name, ...args], { env })
@@ -87,7 +90,7 @@ describe('a study', () => {
     for (const part of ['heterospec study cost', 'id="crossover-section"', made.sweep.best])
       expect(page).toContain(part)
     expect(await document('cost', '--recording', join(cache, 'studies', file!), ...shape, ...prices)).toEqual(made)
-    const told = await study('cost', ...base, '--drafter', 'lookup')
+    const told = await study('cost', ...plain, '--drafter', 'lookup')
     expect(told).toMatchObject({ code: 0 })
     for (const variant of ['off', 'EAGLE', 'best fixed', 'goodput', 'heterospec-cost', 'oracle']) {
       expect(told.stdout).toMatch(new RegExp(`^${variant} +\\d+ +\\d+ +\\d\\.\\d\\d +\\d`, 'm'))
@@ -127,7 +130,7 @@ describe('a study', () => {
   })
 
   it('refuses a drafter that does not grow levels after the first question, not after all', async () => {
-    const ended = await study('bins', ...base, '--drafter', 'lookup')
+    const ended = await study('bins', ...plain, '--drafter', 'lookup')
     expect(ended).toMatchObject({ code: 2, stdout: '' })
     expect(ended.stderr).toMatch(
       /^heterospec: expected a drafter that grows its tree level by level, got lookup; .*\n$/m,

@@ -38,10 +38,11 @@ export interface DraftKind {
 /** Does the drafter think a node likelier than its siblings? Of equal ones the older is. */
 export function isBestChild(tree: TokenTree, node: NodeId): boolean {
   const own = tree.logProbs[node] as number
-  return tree.children(tree.parents[node] as NodeId).every((sibling) => {
+  for (const sibling of tree.children(tree.parents[node] as NodeId)) {
     const other = tree.logProbs[sibling] as number
-    return sibling === node || other < own || (other === own && sibling > node)
-  })
+    if (other > own || (other === own && sibling < node)) return false
+  }
+  return true
 }
 
 export class CalibratedAcceptance {

@@ -24,11 +24,14 @@ export class FadingFit {
   readonly #sums: FitSums
   readonly #parts: number
   #solution: readonly number[] | undefined
+  /** Where the last descent ended: sums change little from round to round. */
+  readonly #start: number[]
 
   /** `sums` may be shared with other requests. */
   constructor(sums: FitSums, parts: number) {
     this.#sums = sums
     this.#parts = parts
+    this.#start = Array<number>(parts).fill(0)
     // Sums of another number of parts say nothing here.
     if (sums.moments.length !== parts) {
       sums.products.splice(0, Infinity, ...Array<number>(parts * parts).fill(0))
@@ -75,7 +78,7 @@ export class FadingFit {
   #solve(): number[] {
     const { products, moments } = this.#sums
     const size = this.#parts
-    const prices = Array<number>(size).fill(0)
+    const prices = this.#start
     for (let turn = 0, moved = Infinity; turn < MOST_TURNS && moved > STILL; turn++) {
       moved = 0
       for (let i = 0; i < size; i++) {
@@ -88,6 +91,6 @@ export class FadingFit {
         prices[i] = price
       }
     }
-    return prices
+    return [...prices]
   }
 }
