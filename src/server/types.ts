@@ -86,7 +86,7 @@ export interface AnswerObserver {
   round(trace: RoundTrace): void
   /** The answer is over. */
   done(result: GenerateResult): void
-  /** The answer ended without a result, or before its turn. */
+  /** The answer ended without a result. */
   gone(): void
 }
 
@@ -94,6 +94,8 @@ export interface AnswerObserver {
 export interface MetricsPage {
   /** An answer begins its work after waiting `queueMs`. */
   begin(queueMs: number): AnswerObserver
+  /** A response began; `handler` is the route, never the path that was asked for, so that names stay few. */
+  response(handler: string, method: string, status: number): void
   readonly contentType: string
   text(): Promise<string>
 }
