@@ -35,6 +35,16 @@ export interface ServerOptions {
   /** Folder of the page at `/`; false: none. Default: the one that the package brings along. */
   readonly page?: string | false | undefined
   readonly logger?: ServerLogger | undefined
+  /** Hears of every round of every answer, while it works; is not waited for and must not throw. Its tokens tell what was answered. */
+  readonly onRound?: ((round: ServedRound) => void) | undefined
+}
+
+/** A round, and whose it is. */
+export interface ServedRound extends RoundTrace {
+  /** The request's id, as in the log. */
+  readonly request: string
+  /** Answers count from 0; `/slots` has it as `id_task`. */
+  readonly answer: number
 }
 
 /** Where the log goes; pino's loggers are such. Nothing of prompts or answers is ever logged. */
