@@ -41,6 +41,11 @@ const serveSchema = z.strictObject({
     .default(4 * 2 ** 20)
     .describe('most bytes of a request'),
   drainSeconds: z.number().min(0).default(30).describe('time that answers in work get when the server ends'),
+  trace: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('file to which every round is appended, as one line of JSON; it holds what was answered, as token ids'),
   logLevel: z.enum(['silent', 'error', 'warn', 'info']).default('info').describe('least important lines of the log'),
 })
 

@@ -38,6 +38,9 @@ export interface Round {
   readonly draftMs: number
   readonly targetMs: number
   readonly hostMs: number
+  /** In a trace of the server: the request's id, and the answer's number. */
+  readonly request?: string
+  readonly answer?: number
 }
 
 /** Who said a token: the target itself, or the drafter of this name. */

@@ -191,7 +191,7 @@ async function runAnswers(
 }
 
 async function runAnswer(
-  { engine, gate, slots, metrics, logger }: ServerContext,
+  { engine, gate, slots, metrics, logger, options }: ServerContext,
   request: GenerateRequest,
   index: number,
   { tickets, signal, requestId, onPiece, onRound }: Conditions,
@@ -207,6 +207,7 @@ async function runAnswer(
       if (event.type === 'round') {
         observer.round(event.trace)
         onRound?.(index, event.trace)
+        options.onRound?.({ request: requestId, answer: task.id, ...event.trace })
       } else if (event.type === 'done') result = event
       else {
         if (event.tokens.length > 0) observer.tokens(event.tokens.length)
@@ -224,6 +225,7 @@ async function runAnswer(
     {
       requestId,
       choice: index,
+      answer: task.id,
       finishReason,
       promptTokens: timings.prompt_n + timings.cache_n,
       cachedTokens: timings.cache_n,

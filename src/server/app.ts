@@ -7,6 +7,7 @@ import { bodyLimit } from 'hono/body-limit'
 import { cors } from 'hono/cors'
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import { requestId } from 'hono/request-id'
+import { matchedRoutes } from 'hono/route'
 import { secureHeaders } from 'hono/secure-headers'
 import type { Context, MiddlewareHandler } from 'hono'
 import { realClock } from '../util/clock.ts'
@@ -25,7 +26,7 @@ import { addCompletions } from './routes/completions.ts'
 import { addTextRoutes } from './routes/text.ts'
 import { validationError } from './schemas/issues.ts'
 import { SlotBoard } from './slots.ts'
-import type { ServerApp, ServerContext, ServerEnv, ServerLogger, ServerOptions } from './types.ts'
+import type { MetricsPage, ServerApp, ServerContext, ServerEnv, ServerLogger, ServerOptions } from './types.ts'
 
 /** The server of an engine, which stays the caller's. Throws `bad-option`. */
 export function createApp(engine: Engine, options: ServerOptions = {}): ServerApp {
@@ -36,7 +37,7 @@ export function createApp(engine: Engine, options: ServerOptions = {}): ServerAp
       if (!result.success) throw validationError(result.error, await c.req.json())
     },
   })
-  app.use(requestId({ limitLength: 64 }), logRequests(logger))
+  app.use(requestId({ limitLength: 64 }), logRequests(logger), countResponses(context.metrics))
   app.onError((error, c) => answerError(error, c, logger))
   app.notFound((c) => c.json(noSuchPath.body, noSuchPath.status))
   app.use(methodNotAllowed({ app, onMethodNotAllowed: answerMethod }))
@@ -114,6 +115,21 @@ function logRequests(logger: ServerLogger): MiddlewareHandler<ServerEnv> {
     )
   }
 }
+
+/** Whoever watches the server is not counted, as at vLLM. */
+function countResponses(metrics: MetricsPage): MiddlewareHandler<ServerEnv> {
+  return async function countResponses(c, next) {
+    await next()
+    if (WATCHED_PATHS.includes(c.req.path)) return
+    const route = matchedRoutes(c).find(({ method, path }) => method !== 'ALL' && !path.includes('*'))
+    // Methods are the client's own words, too.
+    const method = KNOWN_METHODS.includes(c.req.method) ? c.req.method : 'other'
+    metrics.response(route?.path ?? 'none', method, c.res.status)
+  }
+}
+
+const WATCHED_PATHS = [...OPEN_PATHS, '/metrics']
+const KNOWN_METHODS = ['GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'PATCH', 'DELETE']
 
 /** Returned, not thrown: a path that exists becomes a 405 on the way out. */
 const noSuchPath = new ApiError(404, 'expected a path of this server, got another one; see /openapi.json', {

@@ -25,6 +25,7 @@ export function createMetrics({ names, gate, modelName, capacity, prefixCache }:
   // Dashboards choose by these; llama-server has no labels.
   if (names.includes('vllm')) registry.setDefaultLabels({ engine: '0', model_name: modelName })
   else if (names.includes('heterospec')) registry.setDefaultLabels({ model_name: modelName })
+  const responses = names.filter((name) => name !== 'llamacpp').map((name) => responseCounter(registry, name))
   const live = new Set<Answer>()
   const rows = (): number => [...live].reduce((sum, { context }) => sum + context, 0)
   const state: State = { gate, usage: () => rows() / capacity, prefixCache: () => prefixCache?.() }
@@ -34,6 +35,9 @@ export function createMetrics({ names, gate, modelName, capacity, prefixCache }:
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),
+    response(handler, method, status) {
+      for (const count of responses) count(handler, method, status)
+    },
     begin(queueMs) {
       const answer = new Answer(sinks, queueMs, () => live.delete(answer))
       live.add(answer)
@@ -58,6 +62,8 @@ interface Sink {
   next(tokens: number, seconds: number): void
   round(trace: RoundTrace): void
   done(result: GenerateResult, times: { readonly queue: number; readonly total: number }): void
+  /** The answer ended without a result. */
+  failed(): void
 }
 
 class Answer implements AnswerObserver {
@@ -97,6 +103,7 @@ class Answer implements AnswerObserver {
   }
 
   gone(): void {
+    for (const sink of this.#sinks) sink.failed()
     this.#end()
   }
 }
@@ -116,7 +123,9 @@ function vllmSink(registry: Registry, prefix: string, state: State): Sink {
   const generated = make.counter('generation_tokens_total', 'Tokens written.')
   const queries = make.counter('prefix_cache_queries_total', 'Prompt tokens that were looked for in the cache.')
   const hits = make.counter('prefix_cache_hits_total', 'Prompt tokens that were found in the cache.')
-  const finished = make.counter('request_success_total', 'Finished answers.', ['finished_reason'])
+  const finished = make.counter('request_success_total', 'Answers by how they ended.', ['finished_reason'])
+  // A rate needs a zero to begin with.
+  for (const reason of ['stop', 'length', 'abort', 'error']) finished.inc({ finished_reason: reason }, 0)
   const first = make.histogram('time_to_first_token_seconds', 'From the request to its first token.', seconds)
   const between = make.histogram('inter_token_latency_seconds', 'Between tokens that came apart.', tokenSeconds)
   const perToken = make.histogram('request_time_per_output_token_seconds', 'Mean of an answer.', tokenSeconds)
@@ -149,7 +158,19 @@ function vllmSink(registry: Registry, prefix: string, state: State): Sink {
       decode.observe(timings.predicted_ms / 1000)
       if (timings.predicted_n > 1) perToken.observe(timings.predicted_ms / 1000 / (timings.predicted_n - 1))
     },
+    failed: () => finished.inc({ finished_reason: 'error' }),
   }
+}
+
+/**
+ * Responses by route. vLLM has them from the instrumentator of its web framework: without a prefix, statuses by their first digit.
+ */
+function responseCounter(registry: Registry, name: MetricNames): MetricsPage['response'] {
+  const make = makers(registry, name === 'vllm' ? '' : `${name}:`)
+  const labels = ['handler', 'method', 'status']
+  const requests = make.counter('http_requests_total', 'Responses by route, method and status.', labels)
+  return (handler, method, status) =>
+    requests.inc({ handler, method, status: name === 'vllm' ? `${Math.floor(status / 100)}xx` : String(status) })
 }
 
 /** llama-server's set. Its means are over all time, as there. */
@@ -193,6 +214,7 @@ function llamacppSink(registry: Registry, { gate }: State): Sink {
       sums.predicted += timings.predicted_n
       sums.predictedSeconds += timings.predicted_ms / 1000
     },
+    failed: () => undefined,
   }
 }
 
@@ -227,7 +249,9 @@ function treeMetrics(make: Makers): (trace: RoundTrace) => void {
   const depth = make.histogram('spec_tree_depth', 'Levels of a round’s tree.', powers)
   const length = make.histogram('spec_accepted_length', 'Tokens of a round, its own included.', powers)
   const modes = make.counter('spec_mode_total', 'Rounds by what was drafted.', ['mode'])
+  for (const mode of ['off', 'chain', 'tree']) modes.inc({ mode }, 0)
   const requests = make.histogram('pass_requests', 'Requests that shared the pass of a round.', powers)
+  const passes = make.counter('passes_total', 'Passes of the model that wrote.')
   const draftTime = make.counter('spec_draft_seconds_total', 'Time of drafting.')
   const verifyTime = make.counter('spec_verify_seconds_total', 'Time of the model’s passes.')
   return (trace) => {
@@ -241,6 +265,7 @@ function treeMetrics(make: Makers): (trace: RoundTrace) => void {
     modes.inc({ mode: trace.drafted === 0 ? 'off' : deepest === trace.drafted ? 'chain' : 'tree' })
     draftTime.inc(trace.draftMs / 1000)
     requests.observe(trace.requests ?? 1)
+    passes.inc(1 / (trace.requests ?? 1))
     verifyTime.inc(trace.targetMs / 1000)
   }
 }

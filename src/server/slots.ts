@@ -31,6 +31,8 @@ export type SlotState = z.output<typeof slotState>
 
 /** An answer at its place. */
 export interface SlotTask {
+  /** Answers count from 0. */
+  readonly id: number
   /** `done` of `total` prompt tokens are in the cache; `cached` of them were before. */
   prefill(done: number, total: number, cached: number): void
   see(event: GenerateEvent): void
@@ -73,17 +75,17 @@ export class SlotBoard {
 // ---------------------------------------------------------------------------------------------------------------
 
 class Task implements SlotTask {
+  readonly id: number
   readonly end: () => void
   /** Something was drafted for it. */
   drafts = false
-  readonly #id: number
   readonly #maxTokens: number | undefined
   #prompt = { done: 0, total: 0, cached: 0 }
   #decoded = 0
   #ended = false
 
   constructor(id: number, maxTokens: number | undefined, free: () => void) {
-    this.#id = id
+    this.id = id
     this.#maxTokens = maxTokens
     this.end = () => {
       if (!this.#ended) free()
@@ -94,7 +96,7 @@ class Task implements SlotTask {
   get state(): Omit<SlotState, 'id' | 'n_ctx' | 'speculative' | 'is_processing'> {
     const { done, total, cached } = this.#prompt
     return {
-      id_task: this.#id,
+      id_task: this.id,
       n_prompt_tokens: total,
       n_prompt_tokens_processed: done - cached,
       n_prompt_tokens_cache: cached,

@@ -35,6 +35,16 @@ export interface ServerOptions {
   /** Folder of the page at `/`; false: none. Default: the one that the package brings along. */
   readonly page?: string | false | undefined
   readonly logger?: ServerLogger | undefined
+  /** Hears of every round of every answer, while it works; is not waited for and must not throw. Its tokens tell what was answered. */
+  readonly onRound?: ((round: ServedRound) => void) | undefined
+}
+
+/** A round, and whose it is. */
+export interface ServedRound extends RoundTrace {
+  /** The request's id, as in the log. */
+  readonly request: string
+  /** Answers count from 0; `/slots` has it as `id_task`. */
+  readonly answer: number
 }
 
 /** Where the log goes; pino's loggers are such. Nothing of prompts or answers is ever logged. */
@@ -86,7 +96,7 @@ export interface AnswerObserver {
   round(trace: RoundTrace): void
   /** The answer is over. */
   done(result: GenerateResult): void
-  /** The answer ended without a result, or before its turn. */
+  /** The answer ended without a result. */
   gone(): void
 }
 
@@ -94,6 +104,8 @@ export interface AnswerObserver {
 export interface MetricsPage {
   /** An answer begins its work after waiting `queueMs`. */
   begin(queueMs: number): AnswerObserver
+  /** A response began; `handler` is the route, never the path that was asked for, so that names stay few. */
+  response(handler: string, method: string, status: number): void
   readonly contentType: string
   text(): Promise<string>
 }

@@ -21,6 +21,10 @@ export interface CliOptions {
   readonly env?: NodeJS.ProcessEnv
   /** File descriptor that takes stdout; default: `said.stdout`. */
   readonly stdout?: number
+  /** The same for stderr. */
+  readonly stderr?: number
+  /** Commands of a shell that come before the program, in its process: limits, for example. */
+  readonly before?: string
 }
 
 /** A running program, with all that it has said so far. */
@@ -44,9 +48,12 @@ export function startCli(args: readonly string[], options: CliOptions = {}): Run
   delete env.NO_COLOR
   delete env.FORCE_COLOR
   Object.assign(env, options.env)
-  const child = spawn(process.execPath, [...entry, ...args], {
+  const command = [...program, ...args]
+  const shell = ['sh', '-c', `${options.before}\nexec "$@"`, 'sh', ...command]
+  const [name = '', ...rest] = options.before === undefined ? command : shell
+  const child = spawn(name, rest, {
     env,
-    stdio: ['pipe', options.stdout ?? 'pipe', 'pipe'],
+    stdio: ['pipe', options.stdout ?? 'pipe', options.stderr ?? 'pipe'],
     cwd: root,
   })
   const said = { stdout: '', stderr: '' }

@@ -9,8 +9,11 @@ import { UsageError } from '../../util/errors.ts'
 import { costParts } from '../cost/document.ts'
 import type { RecordedAnswer, RecordedPlace, RecordedQuestion, Recording, RecordingHeader } from './types.ts'
 
-/** A round of `heterospec run --trace`, as far as prices are concerned. */
+/** A round of `--trace`, as far as prices are concerned. */
 export interface TracedRound {
+  /** In a trace of the server: whose round it is. */
+  readonly request?: string | undefined
+  readonly answer?: number | undefined
   readonly round: number
   readonly context: number
   readonly drafted: number
@@ -47,6 +50,8 @@ const token = z.int().min(0)
 const ms = z.number().min(0)
 
 const tracedRound = z.object({
+  request: z.string().optional(),
+  answer: z.int().min(0).optional(),
   round: z.int().min(0),
   context: z.int().min(0),
   drafted: z.int().min(0),

@@ -46,13 +46,19 @@ export function plainPassMs(rounds: readonly TracedRound[]): number | undefined 
 
 // ---------------------------------------------------------------------------------------------------------------
 
-/** A trace may hold several requests, one after the other. */
+/** A trace may hold several requests: one after the other, or at once, each with a name. */
 function splitRequests(rounds: readonly TracedRound[]): TracedRound[][] {
   const requests: TracedRound[][] = []
+  const growing = new Map<string, TracedRound[]>()
   for (const round of rounds) {
-    const current = requests.at(-1)
-    if (current === undefined || round.round === 0) requests.push([round])
-    else current.push(round)
+    const name = `${round.request} ${round.answer}`
+    const current = growing.get(name)
+    if (current !== undefined && round.round > 0) current.push(round)
+    else {
+      const request = [round]
+      requests.push(request)
+      growing.set(name, request)
+    }
   }
   return requests
 }

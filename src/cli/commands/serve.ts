@@ -5,11 +5,14 @@
 import type { Command } from '@commander-js/extra-typings'
 import { UsageError } from '../../util/errors.ts'
 import type { Engine } from '../../engine/index.ts'
-import { createApp, createLogger, listen, type Listening } from '../../server/index.ts'
+import { createApp, createLogger, listen, type Listening, type ServerLogger } from '../../server/index.ts'
 import { readFlags, type Typed } from '../flags.ts'
 import { INTERRUPTED, listenForInterrupt } from '../interrupt.ts'
+import { LogOutput } from '../log-output.ts'
 import { locateModel, openFromFlags, withLocalDraftModel } from '../open.ts'
 import { addServingOptions, samplingFlags } from '../options.ts'
+import { AppendingFile } from '../appending-file.ts'
+import { compactJson } from '../compact-json.ts'
 import { addServeFlags, loopbackNames, readServeFlags, servedNames, type ServeSettings } from '../serve-flags.ts'
 import { readSpeculation } from '../speculation.ts'
 
@@ -20,10 +23,17 @@ export function define(command: Command): void {
     .option('-q, --quiet', 'no progress while the model loads')
   addServeFlags(command)
   addServingOptions(command)
-  withOwn.addHelpText('after', examples).action((model, options) => serve(model, options))
+  withOwn.addHelpText('after', examples).action(async (model, options) => {
+    const log = await serve(model, options)
+    // Node waits for whoever reads the log, for ever.
+    if (!(await log.settle(LAST_LINES_MS))) process.exit()
+  })
 }
 
 // ---------------------------------------------------------------------------------------------------------------
+
+/** Time for the reader of the log to take its last lines. */
+const LAST_LINES_MS = 1000
 
 const examples = `
 Flags of answers and sampling are for requests that do not say. docs/guide/server.md shows the first request.
@@ -33,10 +43,13 @@ Examples:
   heterospec serve model.gguf --port 9000 --parallel 4
   heterospec serve --host 0.0.0.0 --api-key-file keys.txt`
 
-async function serve(model: string | undefined, options: Typed): Promise<void> {
+async function serve(model: string | undefined, options: Typed): Promise<LogOutput> {
   const typed = withModel(model, options)
   const settings = readServeFlags(typed)
   const asked = readSpeculation(typed)
+  const output = new LogOutput(process.stderr)
+  const logger = createLogger(settings.logLevel, output)
+  await using trace = settings.trace === undefined ? undefined : await openTrace(settings.trace, logger)
   const { engine: opened, stored } = await openInterruptibly(typed, settings, asked)
   await using engine = opened
   const modelNames = servedNames(engine, {
@@ -57,7 +70,8 @@ async function serve(model: string | undefined, options: Typed): Promise<void> {
     sampling: readFlags(typed, samplingFlags.flags),
     maxTokens: typed['maxTokens'] as number | undefined,
     speculative: await withLocalDraftModel(asked, {}),
-    logger: createLogger(settings.logLevel, process.stderr),
+    logger,
+    onRound: trace && ((round) => trace.write(`${compactJson(round)}\n`)),
   })
   using ending = listenForEnd()
   const listening = await listen(server, settings)
@@ -65,6 +79,15 @@ async function serve(model: string | undefined, options: Typed): Promise<void> {
   await ending.asked
   process.stderr.write('heterospec: finishing the answers in work\n')
   await listening.close(1000 * settings.drainSeconds)
+  return output
+}
+
+/** Answers matter more than their record: what cannot be written is told once and left out. */
+function openTrace(path: string, logger: ServerLogger): Promise<AppendingFile> {
+  return AppendingFile.open(path, {
+    flag: '--trace',
+    onFailure: (why) => logger.warn({ file: path, error: why }, 'the trace cannot be written and ends here'),
+  })
 }
 
 function withModel(model: string | undefined, options: Typed): Typed {

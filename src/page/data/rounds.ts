@@ -22,6 +22,9 @@ export function readRound(value: unknown): Round | string {
     !(Array.isArray(sourceNames) && sourceNames.every((name) => typeof name === 'string'))
   )
     return 'expected names as "sourceNames", got something else; choose a file of --trace'
+  const { request, answer } = value
+  if ((request !== undefined && typeof request !== 'string') || (answer !== undefined && !isNumber(answer)))
+    return 'expected the name of a request and the number of an answer, got others; choose a file of --trace'
   const known = value as unknown as Round
   return { ...known, ...(why !== undefined && { why: readReasons(why) }) }
 }

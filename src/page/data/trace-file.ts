@@ -1,23 +1,32 @@
-/** Trace files: one line of JSON per round, as `heterospec run --trace` writes them and this page saves them. */
+/** Trace files: one line of JSON per round, as `heterospec run --trace` and `serve --trace` write them and this page saves them. */
 import type { Round } from '../types.ts'
 import { readRound } from './rounds.ts'
 
 /** More would not be looked at, and the page has to hold them all. */
 const MOST_ROUNDS = 20_000
 
-/** The answers of a file, each its rounds, or the sentence that says what is wrong with it. A new answer begins at round 0. */
+/**
+ * The answers of a file, each its rounds, or the sentence that says what is wrong with it. A new answer begins at round 0; a server's
+ * answers in work at once are told apart by their names.
+ */
 export function readTraceFile(text: string): readonly (readonly Round[])[] | string {
   const lines = text.split('\n')
   const answers: Round[][] = []
+  const growing = new Map<string, Round[]>()
   let count = 0
   for (const [index, line] of lines.entries()) {
     if (line.trim() === '') continue
     if (++count > MOST_ROUNDS) return `expected at most ${MOST_ROUNDS} rounds, got more; cut the file`
     const round = readRound(parse(line))
     if (typeof round === 'string') return `line ${index + 1}: ${round}`
-    const current = answers.at(-1)
-    if (current === undefined || round.round === 0) answers.push([round])
-    else current.push(round)
+    const name = `${round.request} ${round.answer}`
+    const current = growing.get(name)
+    if (current !== undefined && round.round > 0) current.push(round)
+    else {
+      const answer = [round]
+      answers.push(answer)
+      growing.set(name, answer)
+    }
   }
   return answers.length > 0 ? answers : 'expected at least one round, got an empty file; choose a file of --trace'
 }

@@ -1,4 +1,4 @@
-/** Trace files: rounds of `heterospec run --trace`, or saved here, as if they happened now. */
+/** Trace files: rounds of `--trace`, or saved here, as if they happened now. */
 import type { ComponentChildren } from 'preact'
 import { useId, useState } from 'preact/hooks'
 import { Answer } from '../data/answer.ts'
@@ -50,7 +50,7 @@ export function Replay(): ComponentChildren {
             {problem}
           </p>
         )}
-        {file && file.answers.length > 1 && <Choice count={file.answers.length} at={chosen} onChoose={setChosen} />}
+        {file && file.answers.length > 1 && <Choice answers={file.answers} at={chosen} onChoose={setChosen} />}
         {answer && (
           <div class="log" tabIndex={0} role="region" aria-label={file.name}>
             <article class="answer">
@@ -87,8 +87,9 @@ function Opener(props: {
         onChange={(event) => onFile(event.currentTarget.files?.[0])}
       />
       <p class="quiet">
-        A file of <code>heterospec run --trace</code> or of “Save trace”; it may be dropped here too. It stays in this
-        page: the server is asked for the texts of its tokens only{model && `, by the vocabulary of ${model}`}.
+        A file of <code>heterospec run --trace</code>, <code>serve --trace</code> or “Save trace”; it may be dropped
+        here too. It stays in this page: the server is asked for the texts of its tokens only
+        {model && `, by the vocabulary of ${model}`}.
       </p>
     </div>
   )
@@ -96,7 +97,7 @@ function Opener(props: {
 
 /** Which answer of a file. */
 function Choice(props: {
-  readonly count: number
+  readonly answers: readonly Answer[]
   readonly at: number
   readonly onChoose: (answer: number) => void
 }): ComponentChildren {
@@ -105,12 +106,19 @@ function Choice(props: {
     <div class="field">
       <label for={id}>Answer</label>
       <select id={id} value={props.at} onChange={(event) => props.onChoose(Number(event.currentTarget.value))}>
-        {Array.from({ length: props.count }, (_, index) => (
-          <option key={index} value={index}>{`${index + 1} of ${props.count}`}</option>
+        {props.answers.map(({ rounds }, index) => (
+          <option key={index} value={index}>
+            {nameOf(rounds[0], index, props.answers.length)}
+          </option>
         ))}
       </select>
     </div>
   )
+}
+
+/** Its place in the file, and the id of its request where the file has it. */
+function nameOf(round: Round | undefined, index: number, all: number): string {
+  return `${index + 1} of ${all}${round?.request === undefined ? '' : `: ${round.request}`}`
 }
 
 function filled(rounds: readonly Round[], pieces: ReadonlyMap<number, Piece>): Answer {
