@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os'
 import { DisposeStack } from '../util/dispose.ts'
 import { readEnvironment } from '../util/env.ts'
 import { DisposedError, UsageError } from '../util/errors.ts'
+import { joinSignals } from '../util/signals.ts'
 import { autoHeadsFolder, loadGguf, type GgufModel } from '../gguf/index.ts'
 import { FormatCompiler } from '../grammar/index.ts'
 import { loadModel, openBackend, type Backend, type GraphModel, type LoadModelOptions } from '../model/index.ts'
@@ -229,9 +230,9 @@ class LoadedEngine implements Engine {
     if (this.#closing.signal.aborted) throw new DisposedError('engine')
     this.#running.add(reading())
     reading().live = true
-    const signals = [this.#closing.signal, ...(request.signal ? [request.signal] : [])]
+    using joined = joinSignals([this.#closing.signal, ...(request.signal ? [request.signal] : [])])
     try {
-      yield* generate(this.#parts, { ...request, signal: AbortSignal.any(signals) }, conditions)
+      yield* generate(this.#parts, { ...request, signal: joined.signal }, conditions)
     } finally {
       this.#running.delete(reading())
       reading().live = false

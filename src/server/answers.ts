@@ -6,6 +6,7 @@ import type { Context } from 'hono'
 import type { GenerateRequest, GenerateResult, RoundTrace } from '../engine/index.ts'
 import type { TokenLogProbs } from '../sample/index.ts'
 import type { ToolCallPiece } from '../text/index.ts'
+import { joinSignals } from '../util/signals.ts'
 import { apiErrorOf, ApiError } from './errors.ts'
 import { eventStream, type Send } from './event-stream.ts'
 import type { Ticket } from './gate.ts'
@@ -49,18 +50,20 @@ export async function answer(
   const leaving = new AbortController()
   const late = timeLimit(context)
   const signals = [c.req.raw.signal, context.closing.signal, leaving.signal, ...(late ? [late] : [])]
-  const signal = AbortSignal.any(signals)
+  const joined = joinSignals(signals)
   const requestId = c.get('requestId')
   const head = headOf(format, context)
   const counts = new SpeculativeMetrics()
-  const runAll = ({ onPiece, onRound }: AnswerListener): Promise<GenerateResult[]> =>
-    runAnswers(context, work.requests, {
-      ...{ tickets, signal, late, leaving, requestId, onPiece },
+  const runAll = async ({ onPiece, onRound }: AnswerListener): Promise<GenerateResult[]> => {
+    using reasons = joined
+    return await runAnswers(context, work.requests, {
+      ...{ tickets, signal: reasons.signal, late, leaving, requestId, onPiece },
       onRound: (index, trace) => {
         counts.round(trace)
         onRound?.(index, trace)
       },
     })
+  }
   const metrics = (results: readonly GenerateResult[]): object =>
     work.detail === 'none' ? {} : { metrics: counts.block(results, work.detail) }
   if (!work.stream) {
