@@ -16,6 +16,7 @@ import { runFull } from './faults/full.ts'
 import { runMixed } from './faults/mixed.ts'
 import { startServer, type ServeOptions } from './faults/server.ts'
 import { runShort } from './faults/short.ts'
+import { readEnvironment } from '../src/util/env.ts'
 import { makeTinyModel } from './make-tiny-model.ts'
 
 const { values, positionals } = parseArgs({
@@ -44,7 +45,7 @@ async function main(): Promise<void> {
     await runModes({
       program: [process.execPath, entry],
       model: positionals[0] ?? tiny,
-      cacheDir: positionals[0] === undefined ? join(folder, 'cache') : (process.env['HETEROSPEC_CACHE'] ?? ''),
+      cacheDir: positionals[0] === undefined ? join(folder, 'cache') : readEnvironment().cacheDir,
       flags: ['--parallel', '4', '--cache-ram', '16', '--log-level', 'error', '--threads', values.threads],
     })
   } finally {
@@ -85,10 +86,10 @@ async function idleShare(options: ServeOptions, seconds: number): Promise<object
   await using served = await startServer(options)
   // What starting left to do is not idling.
   await sleep(3000)
-  const { cpuMs: before } = await served.holding()
+  const before = await served.cpuMs()
   await sleep(1000 * seconds)
-  const { cpuMs } = await served.holding()
-  return { seconds, cpuMs: cpuMs - before, share: (cpuMs - before) / (1000 * seconds) }
+  const cpuMs = (await served.cpuMs()) - before
+  return { seconds, cpuMs, share: cpuMs / (1000 * seconds) }
 }
 
 function report(mode: string, found: object): void {

@@ -26,8 +26,6 @@ export interface Holding {
   readonly resources: Readonly<Record<string, number>>
   /** Open file descriptors; undefined where the system does not list them. */
   readonly descriptors: number | undefined
-  /** Milliseconds of processor time since the start, all threads. */
-  readonly cpuMs: number
 }
 
 /** A running server. */
@@ -42,6 +40,8 @@ export interface Served extends AsyncDisposable {
   readonly alive: () => boolean
   /** Collects garbage in the server and counts. */
   holding(): Promise<Holding>
+  /** Milliseconds of processor time since the start, all threads. */
+  cpuMs(): Promise<number>
 }
 
 /** Starts a server on a free port; resolves when it listens, throws what it said when it ends before. */
@@ -71,9 +71,14 @@ export async function startServer({ program, model, cacheDir, flags = [] }: Serv
     log: () => said.stderr,
     alive: () => state.alive,
     async holding() {
-      child.send('count')
+      child.send('held')
       const [counted] = (await once(child, 'message')) as [Omit<Holding, 'descriptors'>]
       return { ...counted, descriptors: descriptorsOf(child.pid) }
+    },
+    async cpuMs() {
+      child.send('processor')
+      const [used] = (await once(child, 'message')) as [number]
+      return used
     },
     async [Symbol.asyncDispose]() {
       if (state.alive) child.kill('SIGKILL')
@@ -86,17 +91,18 @@ export async function startServer({ program, model, cacheDir, flags = [] }: Serv
 
 /** Runs inside the server: answers each message with counts. Its own channel keeps nothing alive. */
 const probe = `data:text/javascript,${encodeURIComponent(`
-process.on('message', () => {
+const processor = () => process.send((process.cpuUsage().user + process.cpuUsage().system) / 1000)
+const held = () => {
   gc(); gc()
   setTimeout(() => {
     gc()
     const { rss, heapUsed, external } = process.memoryUsage()
-    const { user, system } = process.cpuUsage()
     const resources = {}
     for (const kind of process.getActiveResourcesInfo()) resources[kind] = (resources[kind] ?? 0) + 1
-    process.send({ residentBytes: rss, heapBytes: heapUsed + external, resources, cpuMs: (user + system) / 1000 })
+    process.send({ residentBytes: rss, heapBytes: heapUsed + external, resources })
   }, 50)
-})
+}
+process.on('message', (what) => (what === 'held' ? held() : processor()))
 process.channel.unref()
 `)}`
 

@@ -13,6 +13,7 @@ import type { Ticket } from './gate.ts'
 import type { Work } from './request.ts'
 import { RoundEvents } from './round-events.ts'
 import { SpeculativeMetrics } from './speculative-metrics.ts'
+import { lateError, timeLimit } from './time-limit.ts'
 import { timingsOf, usageOf, type Usage } from './timings.ts'
 import type { ServerContext, ServerEnv } from './types.ts'
 
@@ -185,8 +186,7 @@ async function runAnswers(
   })
   const results = await Promise.all(runs)
   if (failures.length > 0 && conditions.late?.aborted) {
-    const message = `expected an answer within ${context.options.answerSeconds} s, it was not ready; ask for fewer tokens or try again later`
-    throw new ApiError(503, message, { code: 'timed_out', retryAfter: 1 })
+    throw lateError(context)
   }
   // The first failure in time: those that it ended say only that they were ended.
   if (failures.length > 0) throw failures[0]
@@ -245,11 +245,6 @@ async function runAnswer(
     })
   }
   return result
-}
-
-/** Counted from the request's arrival. */
-function timeLimit({ options: { answerSeconds } }: ServerContext): AbortSignal | undefined {
-  return answerSeconds === undefined ? undefined : AbortSignal.timeout(1000 * answerSeconds)
 }
 
 /** How the answer ended, in OpenAI's words. */

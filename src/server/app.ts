@@ -22,6 +22,7 @@ import { createMetrics } from './metrics.ts'
 import { builtPage, servePage } from './page.ts'
 import { addAboutRoutes } from './routes/about.ts'
 import { addCompletions } from './routes/completions.ts'
+import { addEmbeddings } from './routes/embeddings.ts'
 import { addTextRoutes } from './routes/text.ts'
 import { validationError } from './schemas/issues.ts'
 import { SlotBoard } from './slots.ts'
@@ -50,6 +51,7 @@ export function createApp(engine: Engine, options: ServerOptions = {}): ServerAp
   addAboutRoutes(app, context)
   addTextRoutes(app, context)
   addCompletions(app, context)
+  addEmbeddings(app, context)
   app.doc31('/openapi.json', {
     openapi: '3.1.0',
     info: { title: 'heterospec', version: packageVersion(), description: 'OpenAI-compatible server of one model.' },
