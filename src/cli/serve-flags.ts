@@ -29,6 +29,10 @@ const serveSchema = z.strictObject({
   apiKeyFile: z.string().optional().describe('file with one key per line; HETEROSPEC_API_KEYS does the same'),
   corsOrigin: z.array(z.string().min(1)).default([]).describe('origins of web pages that may ask'),
   page: z.boolean().default(true).describe('no page at /, only the interface'),
+  pooling: z
+    .enum(['mean', 'cls', 'last'])
+    .optional()
+    .describe('rows that make a vector of /v1/embeddings; default: as the model’s file says, else none'),
   metrics: z
     .array(z.enum(['heterospec', 'vllm', 'llamacpp']))
     .min(1)

@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os'
 import { DisposeStack } from '../util/dispose.ts'
 import { readEnvironment } from '../util/env.ts'
 import { DisposedError, UsageError } from '../util/errors.ts'
+import { joinSignals } from '../util/signals.ts'
 import { autoHeadsFolder, loadGguf, type GgufModel } from '../gguf/index.ts'
 import { FormatCompiler } from '../grammar/index.ts'
 import { loadModel, openBackend, type Backend, type GraphModel, type LoadModelOptions } from '../model/index.ts'
@@ -15,6 +16,7 @@ import { calibrationFolders, Calibrations } from './calibration.ts'
 import { openChat } from './chat.ts'
 import { draftLoaders } from './draft-models.ts'
 import { DraftingTable, resolveSpeculation } from './drafting.ts'
+import { embed } from './embed.ts'
 import { formOf } from './form.ts'
 import { collect, generate, type Conditions } from './generate.ts'
 import type { ResolvedSpeculation } from './options.ts'
@@ -29,6 +31,8 @@ import type {
   ChatSession,
   CostIdentity,
   CostRow,
+  Embedding,
+  EmbedRequest,
   Engine,
   EngineLab,
   EngineOptions,
@@ -151,6 +155,7 @@ class LoadedEngine implements Engine {
   readonly #stack: DisposeStack
   readonly #closing = new AbortController()
   readonly #running = new Set<Reading>()
+  readonly #embedding = new Set<Promise<Embedding>>()
 
   constructor(parts: EngineParts, threads: number, stack: DisposeStack) {
     this.#parts = parts
@@ -191,6 +196,18 @@ class LoadedEngine implements Engine {
     return collect(this.generate(request))
   }
 
+  async embed(request: EmbedRequest): Promise<Embedding> {
+    if (this.#closing.signal.aborted) throw new DisposedError('engine')
+    using joined = joinSignals([this.#closing.signal, ...(request.signal ? [request.signal] : [])])
+    const work = embed(this.#parts, { ...request, signal: joined.signal })
+    this.#embedding.add(work)
+    try {
+      return await work
+    } finally {
+      this.#embedding.delete(work)
+    }
+  }
+
   chat(options: ChatOptions = {}): ChatSession {
     return openChat(this, options)
   }
@@ -212,6 +229,7 @@ class LoadedEngine implements Engine {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort()
     await Promise.all([...this.#running].map((reading) => reading.end()))
+    await Promise.allSettled(this.#embedding)
     await this.#stack[Symbol.asyncDispose]()
   }
 
@@ -229,9 +247,9 @@ class LoadedEngine implements Engine {
     if (this.#closing.signal.aborted) throw new DisposedError('engine')
     this.#running.add(reading())
     reading().live = true
-    const signals = [this.#closing.signal, ...(request.signal ? [request.signal] : [])]
+    using joined = joinSignals([this.#closing.signal, ...(request.signal ? [request.signal] : [])])
     try {
-      yield* generate(this.#parts, { ...request, signal: AbortSignal.any(signals) }, conditions)
+      yield* generate(this.#parts, { ...request, signal: joined.signal }, conditions)
     } finally {
       this.#running.delete(reading())
       reading().live = false

@@ -1,5 +1,5 @@
 /** Contracts of the engine: requests in, events out. */
-import type { ModelSpec, PrefixUse } from '../model/index.ts'
+import type { ModelSpec, Pooling, PrefixUse } from '../model/index.ts'
 import type { ResponseFormat } from '../grammar/index.ts'
 import type { ChatMessage, ChatTemplate, EarlyStart, Tokenizer, Tool, ToolCall, ToolCallPiece } from '../text/index.ts'
 import type { SampleOptions, TokenLogProbs } from '../sample/index.ts'
@@ -236,6 +236,26 @@ export interface CostRow {
   readonly ms: number
 }
 
+/** A text whose vector is wanted. */
+export interface EmbedRequest {
+  /** A text (tokenized with BOS if the model wants it), or token ids. */
+  readonly input: string | Int32Array
+  /** Which rows make the vector. Default: what the model's file says. */
+  readonly pooling?: Pooling | undefined
+  /** As of `GenerateRequest`. */
+  readonly priority?: number | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly onPrefill?: GenerateRequest['onPrefill']
+}
+
+/** A text's vector. */
+export interface Embedding {
+  /** [width], of length 1. */
+  readonly vector: Float32Array
+  /** Tokens of the text. */
+  readonly tokens: number
+}
+
 export interface Engine extends AsyncDisposable {
   readonly spec: ModelSpec
   readonly tokenizer: Tokenizer
@@ -251,6 +271,8 @@ export interface Engine extends AsyncDisposable {
   generate(request: GenerateRequest): AsyncIterable<GenerateEvent>
   /** The same, waited for. */
   complete(request: GenerateRequest): Promise<GenerateResult>
+  /** The vector of a text. Throws `bad-option` where neither the request nor the model says how rows are pooled, `bad-prompt`, `prompt-too-long`, `aborted`. */
+  embed(request: EmbedRequest): Promise<Embedding>
   /** A conversation that keeps its history and reuses the cache between turns. */
   chat(options?: ChatOptions): ChatSession
   /** Compiles what a request says about the form of its answer, ahead of it. Throws `bad-option` for what makes no grammar. */

@@ -6,6 +6,7 @@ import { ModelFileError } from '../util/errors.ts'
 import type { GgufModel, Metadata } from '../gguf/index.ts'
 import type { RopeSettings } from '../tensor/index.ts'
 import type { Architecture } from './architecture.ts'
+import { poolingOf, type Pooling } from './pooling.ts'
 import { llama } from './llama.ts'
 import { qwen2 } from './qwen2.ts'
 
@@ -25,6 +26,8 @@ export interface ModelConfig {
   readonly normEpsilon: number
   readonly attentionScale: number
   readonly rope: RopeSettings
+  /** How the file says that a text's rows make one vector; undefined where it says nothing. */
+  readonly pooling: Pooling | undefined
 }
 
 /** Throws `unsupported-model` or `bad-file` with the offending key. */
@@ -60,6 +63,9 @@ export function readDecoder(file: GgufModel, architecture: Architecture): ModelC
     'expert_count',
     'none (mixtures of experts are not supported)',
   )
+  // An encoder's rows see what comes after them; ours would be others.
+  const causal = metadata.boolean(field.key('attention.causal')) ?? true
+  field.require(causal, 'attention.causal', 'true (models that see what comes later are not supported)')
   const trainedContext = field.count('context_length', 1 << 30)
   const embedding = file.tensors.find((tensor) => tensor.name === 'token_embd.weight')
   return {
@@ -76,6 +82,7 @@ export function readDecoder(file: GgufModel, architecture: Architecture): ModelC
     normEpsilon: field.real('attention.layer_norm_rms_epsilon', 0, 1),
     attentionScale: field.real('attention.scale', 0, 1e3, 0) || 1 / Math.sqrt(headDim),
     rope: readRope(field, architecture, headDim, trainedContext),
+    pooling: poolingOf(metadata.number(field.key('pooling_type'))),
   }
 }
 

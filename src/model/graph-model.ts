@@ -9,6 +9,7 @@ import type { Backend, GraphTally } from '../tensor/index.ts'
 import { chainTree, type Scores } from '../tree/index.ts'
 import { buildForward, type ForwardGraph, type PassShape } from './forward.ts'
 import { GraphCache, GRAPHS_OF_MANY, GRAPHS_OF_ONE } from './graph-cache.ts'
+import { normalise } from './pooling.ts'
 import { layOutPass, SLOT_STEP, type PassItem, type PassLayout } from './pass.ts'
 import { ScoreReader } from './scores.ts'
 import { CacheSequence, SLACK_ROWS } from './sequence.ts'
@@ -50,6 +51,8 @@ export class GraphModel implements PricedModel {
   /** Passes so far, and the milliseconds that the device computed in them: the rest of a pass is our own overhead. */
   readonly totals = { passes: 0, computeMs: 0 }
   readonly #reader: ScoreReader
+  /** [width], copied at first need. */
+  #headScale: Float32Array | undefined
   #disposed = false
 
   constructor(parts: GraphModelParts) {
@@ -119,6 +122,14 @@ export class GraphModel implements PricedModel {
       batch.forEach((item, index) => defined(sequences[index]).noteScored(item.tree, defined(items[index]).from))
       return this.#reader.read({ forward, layout, items, sequences, taps })
     })
+  }
+
+  /** A row of the stream after the last layer (F32 [width]) as the head reads it, normalised. */
+  headInput(row: Float32Array): Float32Array {
+    this.#requireLive()
+    const { weights, config } = this.#parts
+    this.#headScale ??= weights.numbers('output_norm.weight')
+    return normalise(row, this.#headScale, config.normEpsilon)
   }
 
   /** Builds the graph of a plain step, while whoever loads the model still waits for its tokenizer. */

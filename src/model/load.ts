@@ -165,6 +165,7 @@ function describe(gguf: GgufModel, config: ModelConfig, weights: Weights, kvByte
     weightBytes: weights.bytes,
     kvBytesPerToken,
     parameterCount: gguf.tensors.reduce((sum, tensor) => sum + tensor.shape.reduce((a, b) => a * b, 1), 0),
+    ...(config.pooling && { pooling: config.pooling }),
     fingerprint: gguf.fingerprint,
   })
 }

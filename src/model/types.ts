@@ -1,6 +1,7 @@
 /** Contracts of models: shared weights (`TargetModel`), private state (`Sequence`). */
 import type { PrefixUse } from '../cache/index.ts'
 import type { GraphCounts } from '../tensor/index.ts'
+import type { Pooling } from './pooling.ts'
 import type { NodeId, Scores, TokenId, TokenTree } from '../tree/index.ts'
 
 /** What other layers may know of a model: plain fields, frozen. */
@@ -17,6 +18,8 @@ export interface ModelSpec {
   /** Bytes of KV per token, all layers. */
   readonly kvBytesPerToken: number
   readonly parameterCount: number
+  /** How the file says that a text's rows make one vector; left out where it says nothing. */
+  readonly pooling?: Pooling | undefined
   /** Identifies the weights: hash of header, tensor table and file size. */
   readonly fingerprint: string
 }

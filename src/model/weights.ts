@@ -92,6 +92,13 @@ export class Weights implements Disposable {
     return store.address(store.get(name))
   }
 
+  /** A copy of a vector's numbers; only on devices that share this process's memory. */
+  numbers(name: string): Float32Array {
+    const { store } = defined(this.#storeOf(name), `weight ${name}`)
+    const { buffer, byteOffset, byteLength } = store.view(store.get(name))
+    return new Float32Array(buffer, byteOffset, byteLength / 4).slice()
+  }
+
   /** Ends the life of the matrices that were loaded as `packed`. */
   releasePacked(): void {
     disposeStores(this.#stores.filter(({ group }) => group.packed))

@@ -6,12 +6,14 @@ import type { Context } from 'hono'
 import type { GenerateRequest, GenerateResult, RoundTrace } from '../engine/index.ts'
 import type { TokenLogProbs } from '../sample/index.ts'
 import type { ToolCallPiece } from '../text/index.ts'
+import { joinSignals } from '../util/signals.ts'
 import { apiErrorOf, ApiError } from './errors.ts'
 import { eventStream, type Send } from './event-stream.ts'
 import type { Ticket } from './gate.ts'
 import type { Work } from './request.ts'
 import { RoundEvents } from './round-events.ts'
 import { SpeculativeMetrics } from './speculative-metrics.ts'
+import { lateError, timeLimit } from './time-limit.ts'
 import { timingsOf, usageOf, type Usage } from './timings.ts'
 import type { ServerContext, ServerEnv } from './types.ts'
 
@@ -49,18 +51,20 @@ export async function answer(
   const leaving = new AbortController()
   const late = timeLimit(context)
   const signals = [c.req.raw.signal, context.closing.signal, leaving.signal, ...(late ? [late] : [])]
-  const signal = AbortSignal.any(signals)
+  const joined = joinSignals(signals)
   const requestId = c.get('requestId')
   const head = headOf(format, context)
   const counts = new SpeculativeMetrics()
-  const runAll = ({ onPiece, onRound }: AnswerListener): Promise<GenerateResult[]> =>
-    runAnswers(context, work.requests, {
-      ...{ tickets, signal, late, leaving, requestId, onPiece },
+  const runAll = async ({ onPiece, onRound }: AnswerListener): Promise<GenerateResult[]> => {
+    using reasons = joined
+    return await runAnswers(context, work.requests, {
+      ...{ tickets, signal: reasons.signal, late, leaving, requestId, onPiece },
       onRound: (index, trace) => {
         counts.round(trace)
         onRound?.(index, trace)
       },
     })
+  }
   const metrics = (results: readonly GenerateResult[]): object =>
     work.detail === 'none' ? {} : { metrics: counts.block(results, work.detail) }
   if (!work.stream) {
@@ -182,8 +186,7 @@ async function runAnswers(
   })
   const results = await Promise.all(runs)
   if (failures.length > 0 && conditions.late?.aborted) {
-    const message = `expected an answer within ${context.options.answerSeconds} s, it was not ready; ask for fewer tokens or try again later`
-    throw new ApiError(503, message, { code: 'timed_out', retryAfter: 1 })
+    throw lateError(context)
   }
   // The first failure in time: those that it ended say only that they were ended.
   if (failures.length > 0) throw failures[0]
@@ -244,11 +247,6 @@ async function runAnswer(
     })
   }
   return result
-}
-
-/** Counted from the request's arrival. */
-function timeLimit({ options: { answerSeconds } }: ServerContext): AbortSignal | undefined {
-  return answerSeconds === undefined ? undefined : AbortSignal.timeout(1000 * answerSeconds)
 }
 
 /** How the answer ended, in OpenAI's words. */

@@ -17,12 +17,13 @@ import type { Engine } from '../engine/index.ts'
 import { requireKey } from './auth.ts'
 import { ApiError, apiErrorOf } from './errors.ts'
 import { Gate } from './gate.ts'
-import { refuseForeignPages, requireHost } from './guard.ts'
+import { limitDepth, refuseForeignPages, requireHost } from './guard.ts'
 import { silentLogger } from './log.ts'
 import { createMetrics } from './metrics.ts'
 import { builtPage, servePage } from './page.ts'
 import { addAboutRoutes } from './routes/about.ts'
 import { addCompletions } from './routes/completions.ts'
+import { addEmbeddings } from './routes/embeddings.ts'
 import { addTextRoutes } from './routes/text.ts'
 import { validationError } from './schemas/issues.ts'
 import { SlotBoard } from './slots.ts'
@@ -46,10 +47,12 @@ export function createApp(engine: Engine, options: ServerOptions = {}): ServerAp
     app.use(cors({ origin: [...options.corsOrigins], exposeHeaders: ['X-Request-Id', 'Retry-After'] }))
   }
   if (options.page !== false) app.use(servePage(options.page ?? builtPage()))
-  app.use(requireKey(options.apiKeys ?? [], OPEN_PATHS), limitBody(options.bodyLimit ?? 4 * 2 ** 20))
+  app.use(requireKey(options.apiKeys ?? [], OPEN_PATHS))
+  app.use(limitBody(options.bodyLimit ?? 4 * 2 ** 20), limitDepth(MOST_LEVELS))
   addAboutRoutes(app, context)
   addTextRoutes(app, context)
   addCompletions(app, context)
+  addEmbeddings(app, context)
   app.doc31('/openapi.json', {
     openapi: '3.1.0',
     info: { title: 'heterospec', version: packageVersion(), description: 'OpenAI-compatible server of one model.' },
@@ -70,6 +73,9 @@ export function createApp(engine: Engine, options: ServerOptions = {}): ServerAp
 
 /** Paths without a key: whoever watches the process needs none. */
 const OPEN_PATHS = ['/health', '/ready']
+
+/** Levels of lists and objects in a body: schemas have 64, of two levels each. */
+const MOST_LEVELS = 256
 
 function createContext(engine: Engine, options: ServerOptions): ServerContext {
   const [first = engine.spec.name, ...others] = options.modelNames ?? []

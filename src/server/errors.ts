@@ -51,6 +51,10 @@ export function apiErrorOf(error: unknown, requestId: string): ApiError {
     const known = answers[error.code]
     if (known) return new ApiError(known.status, error.message, { ...known, cause: error })
   }
+  if (isGone(error)) {
+    const message = 'expected a whole request, the connection ended before; send it again'
+    return new ApiError(400, message, { code: 'incomplete_request', cause: error })
+  }
   if (isHttpError(error)) return new ApiError(error.status, error.message, { cause: error })
   const message = `internal error; the server's log has the reason under request ${requestId}`
   return new ApiError(500, message, { code: 'internal_error', cause: error })
@@ -81,4 +85,9 @@ const httpStatuses: readonly number[] = [400, 401, 403, 404, 405, 413, 415] sati
 /** hono's own refusals (malformed JSON, wrong media type). */
 function isHttpError(error: unknown): error is Error & { readonly status: ErrorStatus } {
   return error instanceof Error && 'status' in error && httpStatuses.includes(error.status as number)
+}
+
+/** The client left while its body was read. Nobody hears the answer, but the log shall not call it a failure. */
+function isGone(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ECONNRESET'
 }

@@ -1,6 +1,7 @@
 /**
  * Web pages as clients: a page of another origin gets nothing unless its origin was named, and a server of this machine
- * answers only to its own names, so that no page reaches it by a name that it made up (DNS rebinding).
+ * answers only to its own names, so that no page reaches it by a name that it made up (DNS rebinding). And bodies that would
+ * overflow the stack of whoever walks them.
  */
 import type { MiddlewareHandler } from 'hono'
 import { ApiError } from './errors.ts'
@@ -28,4 +29,37 @@ export function requireHost(names: readonly string[] | undefined): MiddlewareHan
     }
     await next()
   }
+}
+
+/** Refuses bodies whose lists and objects nest deeper than `most` levels: JSON is read without recursion, but what comes of it is not. */
+export function limitDepth(most: number): MiddlewareHandler {
+  return async function limitDepth(c, next) {
+    if (c.req.method === 'POST' && nestsDeeper(await c.req.text(), most)) {
+      const message = `expected a body of at most ${most} levels, got a deeper one; nest lists and objects less deeply`
+      throw new ApiError(400, message, { code: 'invalid_value' })
+    }
+    await next()
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+/** Looks at brackets outside of texts; whether all of it is JSON is for the parser to say. */
+function nestsDeeper(json: string, most: number): boolean {
+  let depth = 0
+  for (let at = 0; at < json.length; at++) {
+    const char = json[at]
+    if (char === '"') at = endOfText(json, at)
+    else if (char === '[' || char === '{') depth++
+    else if (char === ']' || char === '}') depth--
+    if (depth > most) return true
+  }
+  return false
+}
+
+/** Index of the quote that ends the text which begins at `start`, or beyond the end. */
+function endOfText(json: string, start: number): number {
+  let at = start + 1
+  while (at < json.length && json[at] !== '"') at += json[at] === '\\' ? 2 : 1
+  return at
 }

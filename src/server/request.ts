@@ -82,6 +82,13 @@ export function idsOf(ids: readonly number[], { engine }: Pick<ServerContext, 'e
   throw new ApiError(400, message, { code: 'invalid_prompt' })
 }
 
+/** Throws a 404 for the name of another model. */
+export function requireModel(name: string | null | undefined, { modelNames }: ServerContext): void {
+  if (name == null || modelNames.includes(name)) return
+  const message = `expected the model ${modelNames.join(' or ')}, got "${name.slice(0, 100)}"; use one of /v1/models or start the server with --alias`
+  throw new ApiError(404, message, { param: 'model', code: 'model_not_found' })
+}
+
 // ---------------------------------------------------------------------------------------------------------------
 
 function refuseMessage(param: string, expected: string): ApiError {
@@ -89,12 +96,6 @@ function refuseMessage(param: string, expected: string): ApiError {
     param,
     code: 'invalid_value',
   })
-}
-
-function requireModel(name: string | null | undefined, { modelNames }: ServerContext): void {
-  if (name == null || modelNames.includes(name)) return
-  const message = `expected the model ${modelNames.join(' or ')}, got "${name.slice(0, 100)}"; use one of /v1/models or start the server with --alias`
-  throw new ApiError(404, message, { param: 'model', code: 'model_not_found' })
 }
 
 function promptsOf(prompt: TextRequest['prompt']): readonly (string | readonly number[])[] {

@@ -1,6 +1,6 @@
 /** Contracts of the server: what it is made with, and what its parts share. */
 import type { OpenAPIHono } from '@hono/zod-openapi'
-import type { Engine, GenerateResult, RoundTrace, SpeculativeOptions } from '../engine/index.ts'
+import type { Engine, GenerateResult, Pooling, RoundTrace, SpeculativeOptions } from '../engine/index.ts'
 import type { SampleOptions } from '../sample/index.ts'
 import type { Gate } from './gate.ts'
 import type { SlotBoard } from './slots.ts'
@@ -30,6 +30,8 @@ export interface ServerOptions {
   readonly sampling?: SampleOptions | undefined
   /** Most tokens of an answer where the request does not say. Default: until the context is full; 16 for plain texts. */
   readonly maxTokens?: number | undefined
+  /** Which rows make the vectors of `/v1/embeddings`. Default: what the model's file says; where it says nothing, they are refused. */
+  readonly pooling?: Pooling | undefined
   /** What the engine was opened with: requests may then use its draft model and head. */
   readonly speculative?: SpeculativeOptions | undefined
   /** Folder of the page at `/`; false: none. Default: the one that the package brings along. */

@@ -3,11 +3,15 @@
  * model is random, so that what parses does so because the server sees to it.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createOpenAICompatible, type OpenAICompatibleProvider } from '@ai-sdk/openai-compatible'
+import {
+  createOpenAICompatible,
+  type MetadataExtractor,
+  type OpenAICompatibleProvider,
+} from '@ai-sdk/openai-compatible'
 import { AIMessage, HumanMessage, ToolMessage, type AIMessageChunk } from '@langchain/core/messages'
 import { tool as langChainTool } from '@langchain/core/tools'
 import { ChatOpenAI, type ChatOpenAIFields } from '@langchain/openai'
-import { APICallError, generateText, Output, stepCountIs, streamText, tool as aiTool } from 'ai'
+import { APICallError, embedMany, generateText, Output, stepCountIs, streamText, tool as aiTool } from 'ai'
 import OpenAI from 'openai'
 import { zodFunction, zodResponseFormat } from 'openai/helpers/zod'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -27,7 +31,7 @@ let listening: Listening
 let plain: string
 beforeAll(async () => {
   engine = await openTiny({ sequences: 2 })
-  server = serverOf(engine, { apiKeys: ['key'], sampling: { temperature: 0 }, maxTokens: 100 })
+  server = serverOf(engine, { apiKeys: ['key'], sampling: { temperature: 0 }, maxTokens: 100, pooling: 'mean' })
   listening = await listen(server, { host: '127.0.0.1', port: 0 })
   const asked = { prompt: [{ role: 'user', content: prompt } as const], maxTokens: 16, speculative: 'off' as const }
   plain = (await engine.complete({ ...asked, ignoreEos: true })).text
@@ -96,11 +100,33 @@ describe("OpenAI's package", () => {
   })
 })
 
+interface LogProb {
+  readonly bytes: readonly number[]
+  readonly top_logprobs: readonly object[]
+}
+
+/** The SDK has no field for log-probabilities, but hands bodies and chunks to whoever wants them. */
+const metadataExtractor: MetadataExtractor = {
+  extractMetadata: ({ parsedBody }) => Promise.resolve({ tiny: { logprobs: logProbsOf(parsedBody) as never } }),
+  createStreamExtractor: () => {
+    const all: LogProb[] = []
+    return {
+      processChunk: (chunk) => void all.push(...logProbsOf(chunk)),
+      buildMetadata: () => ({ tiny: { logprobs: all as never } }),
+    }
+  },
+}
+
+function logProbsOf(body: unknown): readonly LogProb[] {
+  const { choices } = body as { choices: { logprobs?: { content: LogProb[] } | null }[] }
+  return choices.flatMap(({ logprobs }) => logprobs?.content ?? [])
+}
+
 describe('the AI SDK', () => {
   let provider: OpenAICompatibleProvider
   const endless = { providerOptions: { tiny: { ignore_eos: true } } }
   beforeAll(() => {
-    const options = { includeUsage: true, supportsStructuredOutputs: true }
+    const options = { includeUsage: true, supportsStructuredOutputs: true, metadataExtractor }
     provider = createOpenAICompatible({ name: 'tiny', baseURL: `${listening.url}/v1`, apiKey: 'key', ...options })
   })
   const asked = () => ({ model: provider('tiny'), prompt, maxRetries: 0 })
@@ -113,6 +139,29 @@ describe('the AI SDK', () => {
     for await (const piece of stream.textStream) text += piece
     expect(text).toBe(plain)
     expect((await stream.usage).outputTokens).toBe(16)
+  })
+
+  it('hands log-probabilities on to its extractor of metadata, whole and streamed', async () => {
+    const options = {
+      providerOptions: { tiny: { ignore_eos: true, logprobs: true, top_logprobs: 2 } },
+      maxOutputTokens: 16,
+    }
+    const whole = await generateText({ ...asked(), ...options })
+    const said = whole.providerMetadata?.['tiny']?.['logprobs'] as readonly LogProb[]
+    expect(Buffer.from(said.flatMap(({ bytes }) => bytes)).toString()).toBe(plain)
+    expect(said.every(({ top_logprobs: top }) => top.length === 2)).toBe(true)
+    const stream = streamText({ ...asked(), ...options })
+    await stream.consumeStream()
+    expect((await stream.providerMetadata)?.['tiny']?.['logprobs']).toEqual(said)
+  })
+
+  it('embeds several texts', async () => {
+    const { embeddings } = await embedMany({
+      model: provider.embeddingModel('tiny'),
+      values: ['red', 'blue'],
+      maxRetries: 0,
+    })
+    expect(embeddings.map(({ length }) => length)).toEqual([engine.spec.width, engine.spec.width])
   })
 
   it('gets objects', async () => {

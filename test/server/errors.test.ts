@@ -165,12 +165,20 @@ describe('a request', () => {
     )
     const fields = await fieldsOf(server)
     const request = fc.record({
-      path: fc.constantFrom('/v1/chat/completions', '/v1/completions', '/tokenize', '/detokenize', '/apply-template'),
+      path: fc.constantFrom(
+        '/v1/chat/completions',
+        '/v1/completions',
+        '/v1/embeddings',
+        '/tokenize',
+        '/detokenize',
+        '/apply-template',
+      ),
       good: fc.boolean(),
       body: fc.dictionary(fc.constantFrom(...fields), small, { maxKeys: 4 }),
     })
     const property = fc.asyncProperty(request, async ({ path, good, body }) => {
-      const subject = path === '/v1/completions' ? { prompt: 'a' } : { messages }
+      const subject =
+        path === '/v1/completions' ? { prompt: 'a' } : path === '/v1/embeddings' ? { input: 'a' } : { messages }
       const { status, json, text } = await ask(server, path, { ...(good && subject), ...body })
       expect(text === '' ? 0 : status).toBeLessThan(500)
       if (status >= 400) expect(json.error?.message).toMatch(/^expected |^Malformed/)

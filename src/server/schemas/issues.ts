@@ -1,12 +1,13 @@
 /** The first thing wrong with a request, as one sentence and the field at fault. */
 import type { z } from '@hono/zod-openapi'
 import { ApiError } from '../errors.ts'
-import { refusedAnywhere, refusedInChats, refusedInTexts } from './refused.ts'
+import { refusedAnywhere, refusedInChats, refusedInEmbeddings, refusedInTexts } from './refused.ts'
 
 const refused: ReadonlySet<string> = new Set([
   ...Object.keys(refusedAnywhere),
   ...Object.keys(refusedInChats),
   ...Object.keys(refusedInTexts),
+  ...Object.keys(refusedInEmbeddings),
 ])
 
 /** The answer to a body that its schema refused. `body` is what was sent. */

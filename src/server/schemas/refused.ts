@@ -94,3 +94,10 @@ export const refusedInTexts = {
   echo: only([false], 'the prompt is not repeated'),
   suffix: only([''], 'this server does not fill gaps'),
 }
+
+/** Unsupported fields of embeddings. */
+export const refusedInEmbeddings = {
+  truncate_prompt_tokens: absent('texts are not shortened'),
+  embd_normalize: only([2], 'vectors have length 1'),
+  add_special_tokens: only([true], "a text's special tokens are the model's choice"),
+}

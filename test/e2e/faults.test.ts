@@ -1,0 +1,42 @@
+/** `scripts/faults.ts` with few requests: what the long runs find, in a few seconds. */
+import { join } from 'node:path'
+import { describe, expect, inject, it } from 'vitest'
+import { runKill, runTerm } from '../../scripts/faults/ends.ts'
+import { runFull } from '../../scripts/faults/full.ts'
+import { runMixed } from '../../scripts/faults/mixed.ts'
+import { startServer, type ServeOptions } from '../../scripts/faults/server.ts'
+import { program, temporaryFolder } from './cli.ts'
+
+const folder = temporaryFolder()
+const options: ServeOptions = {
+  program,
+  model: inject('tinyModelPath'),
+  cacheDir: join(folder, 'cache'),
+  flags: ['--parallel', '2', '--cache-ram', '8', '--log-level', 'error'],
+}
+
+describe('a server among clients that behave badly', () => {
+  it('gives the others their answers, leaves no place and no handle behind, and calls nothing its own failure', async () => {
+    await using served = await startServer(options)
+    const { problems, right, bad } = await runMixed(served, { requests: 66, clients: 6, seed: Date.now() % 1000 })
+    expect(problems).toEqual([])
+    expect(right).toBeGreaterThan(10)
+    expect(Object.keys(bad).length).toBeGreaterThan(30)
+    expect(served.log()).toBe('')
+  })
+
+  it('answers, refuses or asks to come again where more is wanted than fits', async () => {
+    const flags = [...(options.flags ?? []), '--context', '256', '--queue-limit', '8', '--cache-ram', '1']
+    await using served = await startServer({ ...options, flags })
+    const { answered, refused } = await runFull(served, 256, 1)
+    expect(answered).toBeGreaterThanOrEqual(2)
+    expect(refused).toBeGreaterThan(0)
+  })
+
+  it('ends in time under load, and after a SIGKILL the next one goes on', async () => {
+    const { cut } = await runTerm(options, 0)
+    expect(cut).toBe(0)
+    const killed = await runKill(options, 0)
+    expect(killed.cut).toBeGreaterThan(0)
+  })
+})
