@@ -71,7 +71,8 @@ function meanOfResample(values: readonly number[], draws: Int32Array, round: num
   return sum / values.length
 }
 
-function quantile(sorted: readonly number[], share: number): number {
+/** Of ascending values; linear between them, NaN for none. */
+export function quantile(sorted: readonly number[], share: number): number {
   if (sorted.length === 0) return NaN
   const at = share * (sorted.length - 1)
   const below = defined(sorted[Math.floor(at)])

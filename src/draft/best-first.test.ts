@@ -34,6 +34,18 @@ describe('growing best first', () => {
     )
   })
 
+  it('grows nothing that is less likely than the budget asks for, and all that is likelier', () => {
+    const grown = (least?: number) =>
+      growBestFirst<readonly number[]>(7, [], { depth: 4, width: 4, nodes: 40, ...(least && { least }) }, (path) =>
+        children(3, path),
+      ).tree
+    const chances = (tree: ReturnType<typeof grown>): number[] =>
+      [...tree.tokens.keys()].slice(1).map((node) => Math.exp(tree.pathLogProb(node)))
+    const likely = chances(grown()).filter((chance) => chance >= 0.1)
+    expect(likely.length).toBeGreaterThan(3)
+    expect(chances(grown(0.1))).toEqual(likely)
+  })
+
   it('adds nodes in falling order of their chance, so that any prefix is the best tree of its size', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 999 }), (seed) => {

@@ -27,7 +27,7 @@ export interface Growth {
 /** Children of a node, likeliest first; tokens must differ. `depth` is the node's, 0 for the root. */
 export type Expand<State> = (state: State, depth: number) => readonly Candidate<State>[]
 
-/** The best tree of at most `budget.nodes` nodes, `budget.depth` levels and `budget.width` children per node. */
+/** The best tree of at most `budget.nodes` nodes, `budget.depth` levels and `budget.width` children per node, none less likely than `budget.least`. */
 export function growBestFirst<State>(root: TokenId, state: State, budget: Budget, expand: Expand<State>): Growth {
   const tree = createTree(root)
   const marks = [-1]
@@ -46,10 +46,12 @@ export function growBestFirst<State>(root: TokenId, state: State, budget: Budget
       queue.push({ parent, candidate, logProb, pathLogProb: pathLogProb + logProb })
     }
   }
+  const least = Math.log(budget.least ?? 0)
   enqueue(0, state, 0)
   while (tree.size <= budget.nodes) {
     const best = takeBest(queue)
-    if (best === undefined) break
+    // All that waits is less likely still.
+    if (best === undefined || best.pathLogProb < least) break
     const { candidate, logProb } = best
     const node = tree.add(best.parent, candidate.token, logProb, candidate.source ?? 0)
     marks.push(candidate.mark)

@@ -6,6 +6,7 @@ import type { DraftRound, DraftSession } from '../draft/index.ts'
 import type { AnswerConstraint } from '../grammar/index.ts'
 import {
   pathLogProbs,
+  pruneTree,
   type NodeId,
   type Ranked,
   type RoundOutcome,
@@ -14,7 +15,7 @@ import {
   type TokenTree,
 } from '../tree/index.ts'
 
-/** Most tokens that are drafted because they must come: each is a row of the pass. */
+/** Most tokens that are drafted in one place because they must come, and most rows of a round that was to draft less. */
 const MOST_FORCED = 16
 /** What must come may still be spelled otherwise. */
 const FORCED_LOG_PROB = Math.log(0.95)
@@ -47,7 +48,8 @@ export class ConstrainedDraft implements DraftSession<Ranked> {
     this.#force(tree, 0, round.tokens)
     const leaf = likeliestLeaf(tree)
     if (leaf > 0) this.#force(tree, leaf, round.tokens)
-    return { kind: 'ranked', tree }
+    // Rows of what must come are rows too: where there are too many, the least likely ones go.
+    return pruneTree(tree, Math.max(round.budget.nodes, MOST_FORCED))
   }
 
   observe(outcome: RoundOutcome, scores: Scores): void {

@@ -76,6 +76,7 @@ export async function* generate(
       isEnd: (token) => (request.ignoreEos !== true || constraint !== undefined) && parts.tokenizer.isEnd(token),
       signal: request.signal,
       batch: () => seat.batch,
+      resting: () => seat.resting,
     })
     yield* run.rounds(session, seat, first, record)
     yield run.done(sampling.seed, session)

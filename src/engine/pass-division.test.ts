@@ -44,6 +44,15 @@ describe('rows of a pass', () => {
     expect(sizes(divideRows([wish([0.05], price), wish([], price)], { ...alone, promptRows: 32 }))).toEqual([1, 1])
   })
 
+  it('are no cheaper for drafts because a prompt makes the pass long', () => {
+    // Two roots take 12 ms: a token is worth 6, a row costs 1. The prompt has to be read one time or another.
+    const price = cost(0)
+    for (const promptRows of [0, 32, 64]) {
+      const trees = divideRows([wish([0.9, 0.1], price), wish([0.12], price)], { ...alone, promptRows })
+      expect(sizes(trees)).toEqual([2, 1])
+    }
+  })
+
   it('are no more than the pass may hold', () => {
     const price = cost(64)
     expect(sizes(divideRows([wish([0.9, 0.8], price), wish([0.85], price)], { ...alone, maxRows: 4 }))).toEqual([2, 2])

@@ -25,7 +25,7 @@ export interface PassConditions {
   readonly spentMs: number
 }
 
-/** As alone: a draft must promise so much more than plain decoding. */
+/** What rows bring must be so much more than their price. */
 const MARGIN = 0.06
 
 /** The trees in the order of `wishes`, those with chances cut to what deserves a row. */
@@ -34,11 +34,19 @@ export function divideRows(wishes: readonly Wish[], conditions: PassConditions):
   if (cost === undefined) return wishes.map(({ tree }) => tree)
   const context = meanOf(wishes.map((wish) => wish.context))
   // Nodes that are scored whatever happens make all others dearer.
-  const fixed = wishes.reduce((sum, { tree, chances }) => sum + (chances ? 0 : tree.size - 1), conditions.promptRows)
+  const insisted = wishes.reduce((sum, { tree, chances }) => sum + (chances ? 0 : tree.size - 1), 0)
+  const fixed = insisted + conditions.promptRows
+  const roots = wishes.length
+  // Prompts have to be read one time or another: they move the price of a row, and are no part of what a token costs.
+  const promptsMs = cost.targetMs(fixed + roots, context) - cost.targetMs(insisted + roots, context)
+  // Behind the end of the list rows cost alike, and each number of them may be the best.
+  const most = fixed + wishes.reduce((sum, { tree, chances }) => sum + (chances ? tree.size : 1), 0)
+  const listed = Math.max(fixed + roots, cost.cheapRows.at(-1) ?? 0)
+  const beyond = Array.from({ length: Math.max(0, most - listed) }, (_, index) => listed + index + 1)
   const plan = planBatch({
     chances: wishes.map(({ chances }) => chances ?? ROOT_ALONE),
-    targetMs: (rows) => cost.targetMs(fixed + rows, context),
-    cheapRows: cost.cheapRows.map((rows) => rows - fixed),
+    targetMs: (rows) => cost.targetMs(fixed + rows, context) - promptsMs,
+    cheapRows: [...cost.cheapRows, ...beyond].map((rows) => rows - fixed),
     maxRows: conditions.maxRows,
     spentMs: conditions.spentMs,
     margin: MARGIN,

@@ -29,6 +29,8 @@ export interface ScoreWish {
   readonly signal?: AbortSignal | undefined
   /** Milliseconds from the draft's begin to its end. */
   readonly draftMs?: number | undefined
+  /** The budget asked for a draft, whether or not one was found. */
+  readonly drafted?: boolean | undefined
   /** Chances of the tree's paths (`BudgetPolicy.chances`): rows go where they promise most. Without them all nodes are scored. */
   readonly chances?: Float64Array | undefined
 }
@@ -39,6 +41,8 @@ export interface Passes {
   readonly graphs?: GraphCounts | undefined
   /** Scores a whole tree, or the best part of it. Throws `aborted` when the signal comes before the pass began. */
   score(item: ScoreItem, wish?: ScoreWish): Promise<SharedScores>
+  /** So many draft tokens of the last pass came true. */
+  accepted?(count: number): void
 }
 
 /** What a request says of itself when it joins. */
@@ -56,6 +60,8 @@ export interface Seat extends Passes, Disposable {
   read(tokens: number): PromptPasses
   /** Requests that share the next pass with their trees, this one included. */
   readonly batch: number
+  /** Drafts do not pay those who share the next pass (`load-gate.ts`). */
+  readonly resting: boolean
   /** The prompt has been read. */
   decode(): void
   /** Somebody else has the turn: the reader of events. Passes do not wait until `back`. */

@@ -51,9 +51,10 @@ export async function readPrompt(work: PromptWork): Promise<Scores> {
 // ---------------------------------------------------------------------------------------------------------------
 
 /** Indices of what is read begin at `from`. */
-function prefillOptions({ prompt, drafter, heard, request }: PromptWork, from: number): PrefillOptions {
+function prefillOptions({ prompt, drafter, heard, seat, request }: PromptWork, from: number): PrefillOptions {
   const { onPrefill, signal } = request
-  const wants = drafter?.wantsPromptRow?.bind(drafter)
+  // Logits of a prompt's rows are for drafts; nobody drafts.
+  const wants = seat.resting ? undefined : drafter?.wantsPromptRow?.bind(drafter)
   return {
     signal,
     onProgress: onPrefill && ((done, total) => onPrefill(from + done, from + total, from)),

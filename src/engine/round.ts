@@ -60,7 +60,7 @@ export async function decodeRound<P extends Proposal>(
   const chances = state.policy.chances?.(offered.tree)
   const { tree, scores, shared } = await passes.score(
     { sequence: state.sequence, tree: offered.tree },
-    { signal: state.signal, chances, draftMs: drafted - started },
+    { signal: state.signal, chances, draftMs: drafted - started, drafted: budget.nodes > 0 },
   )
   // Where requests share a pass, a tree may get fewer rows than it asked for.
   const proposal = tree === offered.tree ? offered : { ...offered, tree }
@@ -68,6 +68,7 @@ export async function decodeRound<P extends Proposal>(
   const scored = clock()
   const verdict = verifier.verify(proposal, scores, state.sampler, state.tokens)
   state.sequence.commit(verdict.accepted)
+  passes.accepted?.(verdict.accepted.length)
 
   const outcome: RoundOutcome = {
     tree,
@@ -76,6 +77,7 @@ export async function decodeRound<P extends Proposal>(
     context: context.context,
     draftMs: (drafted - started) * (shared?.draftShare ?? 1),
     verifyMs: shared?.ownMs ?? scored - drafted,
+    ...(context.resting === true && tree.size === 1 && { resting: true }),
   }
   state.draft.observe(outcome, scores)
   state.policy.observe({ ...outcome, hostMs: clock() - scored })

@@ -21,6 +21,10 @@ export interface Host {
   readonly graphs: GraphCounts | undefined
   /** Requests that decode and will take part in the next pass. */
   readonly decoding: number
+  /** Do drafts not pay those who share passes, by the prices of this list? */
+  rests(cost: CostModel): boolean
+  /** Draft tokens of the last pass that came true. */
+  accepted(count: number): void
   /** Requests that have a prompt to be read. */
   readonly reading: number
   score(seat: PassSeat, item: ScoreItem, wish: ScoreWish): Promise<SharedScores>
@@ -64,6 +68,15 @@ export class PassSeat implements Seat {
 
   get batch(): number {
     return Math.max(1, this.#host.decoding)
+  }
+
+  get resting(): boolean {
+    const others = this.#host.decoding - (this.decodes && !this.absent ? 1 : 0)
+    return others > 0 && this.#host.rests(this.cost)
+  }
+
+  accepted(count: number): void {
+    this.#host.accepted(count)
   }
 
   score(item: ScoreItem, wish: ScoreWish = {}): Promise<SharedScores> {

@@ -22,6 +22,8 @@ export interface SessionParts {
   readonly signal?: AbortSignal | undefined
   /** Requests that share the next pass. Default: this one alone. */
   readonly batch?: (() => number) | undefined
+  /** Drafts do not pay those who share it. Default: never. */
+  readonly resting?: (() => boolean) | undefined
 }
 
 export class Session implements RoundState {
@@ -60,6 +62,7 @@ export class Session implements RoundState {
       context: inCache,
       batch,
       divided: batch > 1,
+      resting: batch > 1 && this.#parts.resting?.() === true,
       cost: this.#parts.cost,
     }
   }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { markov, TableModel } from '../../test/fakes/table-model.ts'
 import type { ScoreItem, Sequence } from '../model/index.ts'
-import { createCostModel } from '../policy/index.ts'
+import { createCostModel, type CostModel } from '../policy/index.ts'
+import { ManualClock } from '../util/clock.ts'
 import { createTree } from '../tree/index.ts'
 import type { Seat, SharedScores } from './pass-types.ts'
 import { SharedPasses } from './shared-passes.ts'
@@ -10,6 +11,7 @@ import { SharedPasses } from './shared-passes.ts'
 class Recorder extends TableModel {
   readonly batches: number[] = []
   readonly bad = 31
+  beforePass = (): void => undefined
 
   constructor() {
     super({ vocabSize: 32, next: markov(1, 32) })
@@ -18,6 +20,7 @@ class Recorder extends TableModel {
   override async score(batch: readonly ScoreItem[]): ReturnType<TableModel['score']> {
     if (batch.some(({ tree }) => tree.tokens[0] === this.bad)) throw new Error('a tree that nobody can score')
     this.batches.push(batch.length)
+    this.beforePass()
     return super.score(batch)
   }
 }
@@ -26,14 +29,14 @@ class Guest {
   readonly seat: Seat
   readonly sequence: Sequence
 
-  constructor(passes: SharedPasses, model: TableModel) {
-    this.seat = passes.join({ cost: createCostModel() })
+  constructor(passes: SharedPasses, model: TableModel, cost: CostModel = createCostModel()) {
+    this.seat = passes.join({ cost })
     this.sequence = model.open()
     this.seat.decode()
   }
 
-  async round(token = 1, signal?: AbortSignal): Promise<SharedScores> {
-    const scored = await this.seat.score({ sequence: this.sequence, tree: createTree(token) }, { signal })
+  async round(token = 1, signal?: AbortSignal, drafted = false): Promise<SharedScores> {
+    const scored = await this.seat.score({ sequence: this.sequence, tree: createTree(token) }, { signal, drafted })
     scored.scores.logits(0)
     this.sequence.commit([])
     return scored
@@ -125,6 +128,34 @@ describe('shared passes', () => {
     two.seat[Symbol.dispose]()
     await Promise.all([one.round(), three.round()])
     expect(model.batches.at(-1)).toBe(2)
+  })
+
+  it('tell those who share them to rest when drafts take longer than they are worth, and only those', async () => {
+    const model = new Recorder()
+    const clock = new ManualClock()
+    const passes = new SharedPasses(model, clock.now)
+    model.beforePass = () => clock.advance(10)
+    const cost = { targetMs: () => 10, cheapRows: [1], observe: () => undefined }
+    const guests = Array.from({ length: 4 }, () => new Guest(passes, model, cost))
+    const other = createCostModel()
+    let drafted = 0
+    for (let round = 0; round < 200; round++) {
+      await Promise.all(
+        guests.map((guest) => {
+          const { resting } = guest.seat
+          // A draft of 5 ms for each of them, of which nothing ever comes true.
+          if (!resting) clock.advance(5)
+          drafted += resting ? 0 : 1
+          return guest.round(1, undefined, !resting)
+        }),
+      )
+    }
+    expect(drafted / 800).toBeLessThan(0.1)
+    expect(passes.rests(cost)).toBe(true)
+    expect(passes.rests(other)).toBe(false)
+    // Whoever is left alone decides for itself.
+    guests.slice(1).forEach(({ seat }) => seat[Symbol.dispose]())
+    expect(guests[0]!.seat.resting).toBe(false)
   })
 
   it('teach the price list once what they cost', async () => {

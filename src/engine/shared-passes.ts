@@ -11,8 +11,10 @@ import { realClock, type Clock } from '../util/clock.ts'
 import { UsageError } from '../util/errors.ts'
 import type { GraphCounts, ScoreItem, TargetModel } from '../model/index.ts'
 import type { Scores } from '../tree/index.ts'
+import { LoadGate } from './load-gate.ts'
 import { divideRows, meanOf, ownTime } from './pass-division.ts'
 import { choosePrompts, chooseTrees, MOST_TREE_ROWS } from './pass-rows.ts'
+import type { CostModel } from '../policy/index.ts'
 import type { ScoreWish, Seat, SeatOptions, SharedPass, SharedScores } from './pass-types.ts'
 import { PassSeat, type Host, type Waiting } from './seat.ts'
 
@@ -21,6 +23,16 @@ const FIRST_GUESS_MS = 20
 
 /** Who takes part in a pass, and with what. */
 type Guest = Waiting & { readonly seat: PassSeat }
+
+/** A pass that tells whether drafts pay. */
+interface Judged {
+  readonly guests: readonly Guest[]
+  readonly context: number
+  /** From the end of the pass before. */
+  readonly ms: number
+  readonly drafted: boolean
+  accepted: number
+}
 
 /** Everybody who wants passes of one model. */
 export class SharedPasses implements Host {
@@ -35,6 +47,10 @@ export class SharedPasses implements Host {
   #turn: NodeJS.Immediate | undefined
   #usualMs = FIRST_GUESS_MS
   #lastEnd: number | undefined
+  /** By price list: requests that never draft have one of their own. */
+  readonly #gates = new WeakMap<CostModel, LoadGate>()
+  /** The last pass, if it tells whether drafts pay; those who were in it may still report. */
+  #cycle: Judged | undefined
 
   constructor(model: Pick<TargetModel, 'score' | 'graphs'>, clock: Clock = realClock) {
     this.#model = model
@@ -57,6 +73,14 @@ export class SharedPasses implements Host {
     return count
   }
 
+  rests(cost: CostModel): boolean {
+    return this.#gates.get(cost)?.open === false
+  }
+
+  accepted(count: number): void {
+    if (this.#cycle) this.#cycle.accepted += count
+  }
+
   /** From now on passes wait for this request until it is disposed of. */
   join(options: SeatOptions): Seat {
     const seat = new PassSeat(this, options, this.#joined++)
@@ -66,6 +90,8 @@ export class SharedPasses implements Host {
 
   leave(seat: PassSeat): void {
     this.#seats.delete(seat)
+    // Nobody's time from here on.
+    if (this.#seats.size === 0) this.#lastEnd = undefined
     this.consider()
   }
 
@@ -145,12 +171,15 @@ export class SharedPasses implements Host {
       seat.waiting = undefined
       seat.inPass = true
     }
+    this.#judge(guests)
     const started = this.#clock()
     const draftMs = guests.reduce((sum, { wish }) => sum + (wish.draftMs ?? 0), 0)
     const draftShare = draftMs > 0 ? Math.min(1, this.#sinceLastPass() / draftMs) : 1
     try {
       const scores = await this.#model.score(guests.map(({ item }) => item))
+      const before = this.#lastEnd
       this.#lastEnd = this.#clock()
+      if (before !== undefined) this.#note(guests, this.#lastEnd - before)
       this.#finish(guests, scores, { ms: this.#lastEnd - started, draftShare })
     } catch (error) {
       await this.#oneByOne(guests, error)
@@ -159,6 +188,33 @@ export class SharedPasses implements Host {
       this.#running = false
       this.consider()
     }
+  }
+
+  /** Remembers a pass over which drafting can be judged: prompts take their own time, and some draft whether it pays or not. */
+  #note(guests: readonly Guest[], ms: number): void {
+    const judged = guests.every(({ seat, item, wish }) => seat.decodes && (wish.chances || item.tree.size === 1))
+    const context = meanOf(guests.map(({ item }) => item.sequence.length))
+    const drafted = guests.some(({ wish }) => wish.drafted)
+    this.#cycle = judged && guests.length > 1 ? { guests, context, ms, drafted, accepted: 0 } : undefined
+  }
+
+  /** A pass begins: what the last one brought is known, and whether those who come to the next one shall draft. */
+  #judge(guests: readonly Guest[]): void {
+    const decoding = guests.filter(({ seat }) => seat.decodes)
+    const cycle = this.#cycle
+    this.#cycle = undefined
+    const gateOf = (cost: CostModel): LoadGate => {
+      const gate = this.#gates.get(cost) ?? new LoadGate()
+      this.#gates.set(cost, gate)
+      return gate
+    }
+    if (cycle) {
+      const requests = cycle.guests.length
+      for (const cost of costsOf(cycle.guests)) {
+        gateOf(cost).observe({ ...cycle, requests, listMs: cost.targetMs(requests, cycle.context) })
+      }
+    }
+    for (const cost of costsOf(decoding)) gateOf(cost).decide(decoding.length, this.reading > 0)
   }
 
   #finish(guests: readonly Guest[], scores: readonly Scores[], times: Pick<SharedPass, 'ms' | 'draftShare'>): void {
@@ -171,7 +227,7 @@ export class SharedPasses implements Host {
     const context = meanOf(guests.map(({ item }) => item.sequence.length))
     // Rows of prompts need no logits and are cheaper: such passes teach nothing about trees.
     if (requests > 1 && trees.length === requests) {
-      for (const cost of new Set(guests.map(({ seat }) => seat.cost))) cost.observe(rows, context, ms)
+      for (const cost of costsOf(guests)) cost.observe(rows, context, ms)
     }
     guests.forEach(({ resolve, item: { tree }, seat: { cost } }, index) => {
       const own = scores[index]
@@ -193,6 +249,7 @@ export class SharedPasses implements Host {
     try {
       return await this.#own(item)
     } finally {
+      this.#lastEnd = this.#clock()
       this.#running = false
       this.consider()
     }
@@ -203,4 +260,11 @@ export class SharedPasses implements Host {
     if (scores) return { tree: item.tree, scores }
     throw new Error('internal: the target scored nothing')
   }
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+/** The price lists that requests go by. */
+function costsOf(guests: readonly Guest[]): ReadonlySet<CostModel> {
+  return new Set(guests.map(({ seat }) => seat.cost))
 }

@@ -19,7 +19,7 @@ import {
 import { Acceptance } from './acceptance.ts'
 import { DraftGate } from './draft-gate.ts'
 import { meanTime } from './memory.ts'
-import { NO_DRAFT } from './off.ts'
+import { NO_DRAFT, RESTING } from './off.ts'
 import { roundPrices, type RoundPrices } from './prices.ts'
 import { AskedNodes, PlainTimer } from './rhythm.ts'
 import type {
@@ -70,6 +70,7 @@ interface Round {
   readonly prices: RoundPrices
   readonly drafted: boolean
   readonly divided: boolean
+  readonly resting: boolean
   /** The largest tree seen, before pruning. */
   tree: TokenTree | undefined
   /** Levels grown one by one; undefined for trees that come in one piece. */
@@ -119,11 +120,24 @@ class Goodput implements BudgetPolicy {
     const { depth, width, maxNodes } = this.#options
     const prices = roundPrices(context)
     const limit = Math.min(maxNodes, context.room)
-    const nodes = prices.candidates(limit).find((count) => count >= this.#asked.count) ?? limit
-    const most = { depth: Math.min(depth, context.room), width, nodes }
-    const drafted = most.nodes > 0 && !this.#timer.due && this.#gate.open()
     const divided = context.divided === true
-    this.#round = { prices, drafted, divided, tree: undefined, levels: undefined, choice: PLAIN }
+    // The batch chooses where stairs end.
+    const stairs = divided ? [] : prices.candidates(limit)
+    const nodes = divided
+      ? Math.min(limit, this.#asked.count)
+      : (stairs.find((count) => count >= this.#asked.count) ?? limit)
+    const most = { depth: Math.min(depth, context.room), width, nodes, ...(divided && { least: prices.least }) }
+    const rests = context.resting === true || (this.#timer.due && !divided)
+    const drafted = most.nodes > 0 && !rests && this.#gate.open()
+    this.#round = {
+      prices,
+      drafted,
+      divided,
+      resting: context.resting === true,
+      tree: undefined,
+      levels: undefined,
+      choice: PLAIN,
+    }
     this.#acceptance.refresh()
     return drafted ? most : NO_DRAFT
   }
@@ -153,6 +167,9 @@ class Goodput implements BudgetPolicy {
     const round = this.#round
     if (round === undefined) return
     this.#round = undefined
+    // Others wait: what a plain round teaches is worth less than the time.
+    this.#walks = round.resting ? [] : this.#walks
+    if (round.resting) return
     const emitted = emittedTokens(outcome)
     if (round.divided) round.choice = this.#choiceOf(outcome, round.prices)
     this.#learnAcceptance(round.tree ?? outcome.tree, emitted)
@@ -165,8 +182,10 @@ class Goodput implements BudgetPolicy {
 
   explain(): Explanation | undefined {
     if (this.#round === undefined) return undefined
-    const { prices, drafted, levels, choice } = this.#round
-    if (!drafted) return { nodes: 0, reason: this.#timer.due ? 'a plain pass is timed' : 'drafts do not pay' }
+    const { prices, drafted, divided, resting, levels, choice } = this.#round
+    if (resting) return { nodes: 0, reason: RESTING }
+    if (!drafted)
+      return { nodes: 0, reason: this.#timer.due && !divided ? 'a plain pass is timed' : 'drafts do not pay' }
     return {
       nodes: choice.nodes,
       levels: levels ?? 0,

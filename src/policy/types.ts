@@ -10,6 +10,8 @@ export interface Budget {
   readonly width: number
   /** Draft nodes to verify, root excluded; 0 is plain decoding. */
   readonly nodes: number
+  /** Least chance of a path that is worth growing, by the drafter's own estimate, where growing costs time. Default 0. */
+  readonly least?: number
   /**
    * Of the last level's frontier, the nodes to expand next, in its order; all when left out. A narrower pass is a cheaper
    * one. Only in answer to a level.
@@ -52,6 +54,8 @@ export interface RoundContext {
    * worth a row, and the best of it is verified. Default false.
    */
   readonly divided?: boolean
+  /** Drafts do not pay those who share the pass: a policy that has `chances` does not draft. Only where `divided`. Default false. */
+  readonly resting?: boolean
   readonly cost: CostModel
 }
 

@@ -83,4 +83,6 @@ export interface RoundOutcome {
   readonly verifyMs: number
   /** From the scores until the drafter has learned from them; undefined where nobody timed it. */
   readonly hostMs?: number
+  /** Nothing was drafted, nor will be for a while: what a drafter can learn is worth little of others' time. Default false. */
+  readonly resting?: boolean
 }

@@ -136,6 +136,18 @@ export function testPolicy(name: string, create: (memory: PolicyMemory) => Budge
       })
     })
 
+    it('does not draft while drafts do not pay those who share the pass, if it has a batch form', () => {
+      const policy = create(createPolicyMemory())
+      const cost = createCostModel()
+      const shared = { room: 9, context: 3, batch: 8, divided: true, cost } as const
+      for (let round = 0; round < 6; round++) {
+        const resting = round % 2 === 1
+        const plan = policy.plan({ round, ...shared, resting })
+        if (resting && policy.chances) expect(plan.nodes).toBe(0)
+        policy.observe({ tree: createTree(3), accepted: [], next: 4, context: 3, draftMs: 1, verifyMs: 9, resting })
+      }
+    })
+
     it('bears rounds without a draft, without a revision and without room', () => {
       const policy = create(createPolicyMemory())
       const cost = createCostModel()

@@ -36,7 +36,9 @@ const server = http.createServer((request, response) => {
   request.on('end', () => {
     const body = text ? JSON.parse(text) : {}
     const answer = answers[request.url]?.(body) ?? [404, {}]
-    response.writeHead(answer[0], { 'content-type': 'application/json' }).end(JSON.stringify(answer[1]))
+    const events = typeof answer[1] === 'string'
+    response.writeHead(answer[0], { 'content-type': events ? 'text/event-stream' : 'application/json' })
+    response.end(events ? answer[1] : JSON.stringify(answer[1]))
   })
 })
 const answers = {
@@ -47,6 +49,14 @@ const answers = {
     model_path: value('--model'),
   }],
   '/tokenize': ({ content }) => [200, { tokens: Array.from(content, (character) => character.codePointAt(0)) }],
+  '/v1/chat/completions': ({ messages }) => {
+    const text = messages.at(-1).content.split('').reverse().join('')
+    const choice = (delta, finish_reason) => ({ choices: [{ delta, finish_reason }] })
+    const end = { choices: [], usage: { completion_tokens: text.length }, timings: { prompt_ms: 0.5 } }
+    const chunks = [choice({ content: text }, null), choice({}, 'stop'), end].map((chunk) => JSON.stringify(chunk))
+    const gap = String.fromCharCode(10, 10)
+    return [200, [...chunks, '[DONE]'].map((chunk) => 'data: ' + chunk + gap).join('')]
+  },
   '/completion': ({ prompt }) => {
     if (flags.includes('--crash')) {
       console.error('GGML_ASSERT failed')

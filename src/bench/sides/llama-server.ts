@@ -39,12 +39,15 @@ export class LlamaServer implements Program {
   readonly idle: IdleMeter
   /** Its process. */
   readonly pid: number
+  /** Where it listens, on the loopback. */
+  readonly port: number
   readonly #guard: NodeChild
 
-  private constructor(guard: NodeChild, pid: number, side: Side) {
+  private constructor(guard: NodeChild, { pid, port }: { readonly pid: number; readonly port: number }, side: Side) {
     this.name = side.info.name
     this.#guard = guard
     this.pid = pid
+    this.port = port
     this.idle = new IdleMeter(pid)
     this.side = { ...side, run: (task) => this.idle.during(() => this.#run(side, task)) }
   }
@@ -62,7 +65,11 @@ export class LlamaServer implements Program {
       const { build } = await checkLlamaServer({ base, tokenizer, signal, context: options.context })
       const { threads, context } = options
       const details = { build, flags, threads, context, flashAttention: true, cache: 'f16' }
-      return new LlamaServer(guard, pid, completionSide({ name, plain: LLAMA_SERVER, base, tokenizer, details }))
+      return new LlamaServer(
+        guard,
+        { pid, port },
+        completionSide({ name, plain: LLAMA_SERVER, base, tokenizer, details }),
+      )
     } catch (error) {
       await guard[Symbol.asyncDispose]()
       throw error
@@ -111,7 +118,7 @@ function ownFlags({ modelPath, threads, context }: LlamaServerOptions, port: num
 }
 
 /** A port that nobody listens on just now. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
@@ -139,7 +146,7 @@ async function untilReady(guard: NodeChild, base: URL, options: LlamaServerOptio
 }
 
 /** Answers `{ start: { command, args } }` with `{ pid }` and ends with the program; ends the program with its input. */
-const guardScript = `
+export const guardScript = `
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 

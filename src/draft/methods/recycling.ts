@@ -65,11 +65,15 @@ export function create(settings: RecyclingOptions, parts: Pick<DraftParts, 'targ
 
 // ---------------------------------------------------------------------------------------------------------------
 
+/** While nobody drafts, the table learns from one round in so many. */
+const RESTING_EVERY = 4
+
 class RecyclingSession implements DraftSession<Ranked> {
   readonly #settings: RecyclingOptions
   readonly #table: SuccessorTable
   readonly #rates: AcceptanceRates
   #growth: Growth | undefined
+  #rested = 0
 
   constructor(settings: RecyclingOptions, table: SuccessorTable, rates: AcceptanceRates) {
     this.#settings = settings
@@ -91,6 +95,7 @@ class RecyclingSession implements DraftSession<Ranked> {
   }
 
   observe(outcome: RoundOutcome, scores: Scores): void {
+    if (outcome.resting === true && ++this.#rested % RESTING_EVERY !== 0) return
     for (const node of rowsToLearn(outcome)) {
       this.#table.updateBest(outcome.tree.tokens[node] as TokenId, bestTokens(scores, node, FOLLOWERS))
     }

@@ -49,14 +49,19 @@ describe('planBatch', () => {
             cheapRows: steps.map((_, i) => i + 1),
             spentMs,
           })
-          let best = 0
+          const choices: { nodes: number; tokens: number; ms: number }[] = []
           const numbers = subsets(trees)
           for (let next = numbers.next(); !next.done; next = numbers.next()) {
             const nodes = next.value
             const gain = numbers.next().value as number
-            best = Math.max(best, (B + gain) / (targetMs(B + nodes) + spentMs))
+            choices.push({ nodes, tokens: B + gain, ms: targetMs(B + nodes) })
           }
-          expect(plan.tokens / (plan.ms + spentMs)).toBeCloseTo(best, 9)
+          const worth = Math.max(
+            B / targetMs(B),
+            ...choices.map(({ nodes, tokens, ms }) => (nodes > 0 ? tokens / (ms + spentMs) : 0)),
+          )
+          const best = Math.max(...choices.map(({ tokens, ms }) => tokens - worth * ms))
+          expect(plan.tokens - worth * plan.ms).toBeCloseTo(best, 9)
           // What it says it chose is what it counts, and every chosen node's parent is chosen.
           const gained = plan.nodes
             .flatMap((own, i) => own.map((node) => trees[i]!.chances[node]!))
@@ -86,5 +91,10 @@ describe('planBatch', () => {
     expect(planBatch({ ...request, targetMs: (rows) => 10 * rows }).nodes.flat()).toEqual([])
     expect(planBatch({ ...request, targetMs: () => 10, maxRows: 6 }).rows).toBe(6)
     expect(planBatch({ ...request, targetMs: (rows) => 10 + rows, margin: 9 }).nodes.flat()).toEqual([])
+  })
+
+  it('does not take rows for cheap because drafting was dear', () => {
+    const request = { chances: [[1, 0.4], [1]], cheapRows: [1, 2, 3], targetMs: (rows: number) => 10 * rows }
+    for (const spentMs of [0, 10, 100]) expect(planBatch({ ...request, spentMs }).nodes.flat()).toEqual([])
   })
 })

@@ -21,9 +21,9 @@ export interface BatchRequest {
   readonly cheapRows: readonly number[]
   /** Most rows of the pass, roots included; default: no limit. */
   readonly maxRows?: number
-  /** Milliseconds that drafting has taken already. */
+  /** Milliseconds that drafting has taken already, whatever is chosen. */
   readonly spentMs?: number
-  /** Advantage over plain decoding that drafts must promise. */
+  /** What drafts must bring beyond the price of their rows, as a share of it. */
   readonly margin?: number
 }
 
@@ -39,7 +39,13 @@ export interface BatchPlan {
   readonly ms: number
 }
 
-/** The nodes with the most expected tokens per millisecond of the whole batch; no draft at all unless drafts promise the margin. */
+/**
+ * The nodes with the most expected tokens per millisecond of the whole batch; no draft at all unless drafts bring more than their rows
+ * cost, by the margin.
+ *
+ * A millisecond is worth what it brings where it is spent best: plain decoding of the next token, at least. Time that drafting has
+ * taken is gone either way; were plain decoding charged with it too, dear drafts would make rows look cheap.
+ */
 export function planBatch({
   chances,
   targetMs,
@@ -52,16 +58,18 @@ export function planBatch({
   const ranked = rankAll(chances).slice(0, Math.max(0, maxRows - sequences))
   const counts = cheapRows.map((rows) => rows - sequences).filter((nodes) => nodes > 0 && nodes < ranked.length)
   const plain = { nodes: 0, tokens: sequences, ms: targetMs(sequences) }
-  const rate = ({ tokens, ms }: typeof plain): number => tokens / (ms + spentMs)
-  let best = plain
+  const options: (typeof plain)[] = []
   let tokens = sequences
   let summed = 0
   for (const nodes of ranked.length > 0 ? [...counts, ranked.length] : []) {
     while (summed < nodes) tokens += (ranked[summed++] as Leaf).chance
-    const option = { nodes, tokens, ms: targetMs(sequences + nodes) }
-    if (rate(option) > rate(best)) best = option
+    options.push({ nodes, tokens, ms: targetMs(sequences + nodes) })
   }
-  if (rate(best) <= (1 + margin) * rate(plain)) best = plain
+  const worth = Math.max(plain.tokens / plain.ms, ...options.map((option) => option.tokens / (option.ms + spentMs)))
+  const gain = ({ tokens, ms }: typeof plain): number => tokens - plain.tokens - worth * (ms - plain.ms)
+  let best = plain
+  for (const option of options) if (gain(option) > gain(best)) best = option
+  if (gain(best) <= margin * worth * (best.ms - plain.ms)) best = plain
   const nodes: NodeId[][] = chances.map(() => [])
   for (const { sequence, node } of ranked.slice(0, best.nodes)) (nodes[sequence] as NodeId[]).push(node)
   return { nodes, rows: sequences + best.nodes, tokens: best.tokens, ms: best.ms }

@@ -8,8 +8,8 @@
  */
 import * as z from 'zod'
 import { assert } from '../../util/assert.ts'
-import { emittedTokens, type NodeId, type RoundOutcome, type TokenTree } from '../../tree/index.ts'
-import { NO_DRAFT } from '../off.ts'
+import { emittedTokens, pathLogProbs, type NodeId, type RoundOutcome, type TokenTree } from '../../tree/index.ts'
+import { NO_DRAFT, RESTING } from '../off.ts'
 import { roundPrices } from '../prices.ts'
 import { AskedNodes, PlainTimer } from '../rhythm.ts'
 import type {
@@ -85,6 +85,7 @@ class HeterospecCost implements BudgetPolicy {
   /** What the drafter would have to read first in this round. */
   #reading: Beginning = { price: 0, room: 0 }
   #divided = false
+  #resting = false
 
   constructor(options: HeterospecCostOptions, memory: PolicyMemory) {
     this.#options = options
@@ -101,22 +102,28 @@ class HeterospecCost implements BudgetPolicy {
 
   plan(context: RoundContext): Budget {
     const { depth, width, maxNodes } = this.#options
+    this.#divided = context.divided === true
+    this.#resting = context.resting === true
+    if (this.#resting) {
+      this.#round = undefined
+      return NO_DRAFT
+    }
     this.#times.refresh()
     const prices = roundPrices(context)
     this.#plainMs = prices.plainMs
     this.#round = undefined
-    this.#divided = context.divided === true
     const limit = Math.min(maxNodes, context.room)
-    if (limit === 0 || this.#timer.due) return NO_DRAFT
+    if (limit === 0 || (this.#timer.due && !this.#divided)) return NO_DRAFT
     this.#reading = { price: this.#times.readingMs(context.context) / prices.plainMs, room: context.room }
     // The cheap sources of a merged tree read nothing.
     const { growth } = this.#memory
     if (!this.#trials.open(growth === 'merged' ? undefined : this.#reading)) return NO_DRAFT
     // Growing by levels, a drafter drafts no more than is bought; in one piece, as a merged tree begins, all that is asked for.
-    const nodes = growth === 'levels' ? limit : this.#askedOf(prices.candidates(limit), limit)
+    const nodes = growth === 'levels' ? limit : this.#askedOf(this.#divided ? [] : prices.candidates(limit), limit)
     this.#known.acceptance.refresh()
     this.#round = new DraftedRound(this.#known, new PassPrices(prices, this.#times.nodeMs, nodes), width)
-    return { depth: Math.min(depth, context.room), width, nodes }
+    const least = this.#divided ? { least: prices.least } : {}
+    return { depth: Math.min(depth, context.room), width, nodes, ...least }
   }
 
   revise(level: LevelReport, budget: Budget): Budget {
@@ -136,13 +143,22 @@ class HeterospecCost implements BudgetPolicy {
   }
 
   chances(tree: TokenTree): Float64Array | undefined {
-    return this.#divided && tree.size > 1 ? this.#round?.chancesOf(tree) : undefined
+    if (!this.#divided || tree.size === 1) return undefined
+    // Not drafted and yet there: a format says what must come.
+    return this.#round?.chancesOf(tree) ?? Float64Array.from(pathLogProbs(tree), Math.exp)
   }
 
   observe(outcome: RoundOutcome): void {
     const round = this.#round
     this.#round = undefined
     const emitted = emittedTokens(outcome)
+    if (this.#resting) {
+      // Others wait: what a plain round teaches is worth less than the time.
+      this.#walks = []
+      this.#times.count(emitted.length, undefined)
+      this.#trials.count(emitted.length)
+      return
+    }
     const tree = round?.tree
     if (this.#divided) round?.settle(outcome.tree.size - 1, outcome.verifyMs)
     if (round !== undefined && tree !== undefined) this.#walks = [...this.#walks, { tree, bins: round.bins, node: 0 }]
@@ -162,11 +178,14 @@ class HeterospecCost implements BudgetPolicy {
 
   explain(): Explanation | undefined {
     if (this.#round !== undefined) return explainRound(this.#round, this.#times.draftMs(this.#round))
-    const reason = this.#timer.due ? 'a plain pass is timed' : this.#trials.reason
+    if (this.#resting) return { nodes: 0, tokens: 1, reason: RESTING }
+    const reason = this.#timer.due && !this.#divided ? 'a plain pass is timed' : this.#trials.reason
     return reason === undefined ? undefined : { nodes: 0, tokens: 1, reason }
   }
 
   #askedOf(stairs: readonly number[], limit: number): number {
+    // The batch chooses where stairs end.
+    if (stairs.length === 0) return Math.min(limit, this.#asked.count)
     return stairs.find((count) => count >= this.#asked.count) ?? limit
   }
 

@@ -126,7 +126,7 @@ export class DraftedRound {
     this.choice = { nodes, tokens, ms }
   }
 
-  /** [size] chances of the paths of a tree that is a part of the round's. */
+  /** [size] chances of the paths of a tree that is a part of the round's; what others added to it is taken at its word. */
   chancesOf(tree: TokenTree): Float64Array {
     const chances = new Float64Array(tree.size)
     chances[0] = 1
@@ -134,7 +134,8 @@ export class DraftedRound {
     for (let node = 1; node < tree.size; node++) {
       const parent = own[tree.parents[node] as NodeId] as NodeId
       own[node] = parent < 0 ? -1 : (this.#tree?.child(parent, tree.tokens[node] as number) ?? -1)
-      chances[node] = this.#chances[own[node] as NodeId] ?? 0
+      const belief = (chances[tree.parents[node] as NodeId] as number) * Math.exp(tree.logProbs[node] as number)
+      chances[node] = this.#chances[own[node] as NodeId] ?? belief
     }
     return chances
   }

@@ -1,0 +1,151 @@
+/**
+ * Whether those who share passes draft at all. Side by side, drafts come one after the other while everybody waits, and rows are
+ * dearer: what pays alone may cost the batch more than it brings, by time that no price list knows (memory, learning, new graphs).
+ * So it is measured from the end of one pass to the end of the next, with drafts and without: the tokens that drafts added
+ * against the time that they added. Where they do not pay nobody drafts, but for trials at growing intervals.
+ *
+ * Each size of the batch is judged for itself: when the load falls, what it forbade does not count any more. After SmartSpec
+ * (arXiv 2406.14066), whose speculation ends under load; there a model of the batch decides, here the clock.
+ */
+
+/** A pass and what came before it, from the end of the last one. */
+export interface Cycle {
+  /** Sequences in the pass, all of them decoding. */
+  readonly requests: number
+  /** What a plain pass of theirs is said to take. */
+  readonly listMs: number
+  /** What the cycle took. */
+  readonly ms: number
+  /** Somebody drafted, or tried to. */
+  readonly drafted: boolean
+  /** Draft tokens that came true. */
+  readonly accepted: number
+}
+
+/** Cycles of a trial. */
+const TRIAL = 4
+/** Cycles in which drafters that are new show what they can. */
+const FIRST_TRIAL = 12
+/** A trial ends early when it has cost so many plain cycles. */
+const DEAREST = 1.5
+/** Part of the time that trials may cost. */
+const SHARE = 0.004
+/** Cycles from one trial to the next at least, and at most: texts change. */
+const SOONEST = 16
+const LATEST = 1024
+/** What a trial must bring, in plain cycles per cycle, for drafting to go on, and what it must bring then: less may be chance. */
+const BEGIN = 0.05
+const GO_ON = 0.02
+/** Cycles that the mean gain remembers while drafting goes on. */
+const MEMORY = 16
+/** While drafting goes on, a plain cycle is timed every so often. */
+const PLAIN_EVERY = 64
+/** Plain cycles that the mean of their times remembers. */
+const PLAIN_MEMORY = 8
+/** Plain cycles before the first trial. */
+const LEAST_TIMED = 3
+/** No cycle counts for more than so many plain ones: somebody else had the processor. */
+const SLOWEST = 3
+
+/** What is known of one size of batch. */
+interface Load {
+  /** What a plain cycle takes over what the list says of its pass, and how many told. */
+  slowness: number
+  timed: number
+  drafting: boolean
+  /** Cycles of the trial that are left; 0 outside of one. */
+  trial: number
+  /** Mean gain of drafted cycles in plain ones, and how many are in it. */
+  gain: number
+  judged: number
+  interval: number
+  /** Cycles until the next trial, or until a plain cycle is timed. */
+  wait: number
+}
+
+/** Judges by cycles; knows neither trees nor prices. */
+export class LoadGate {
+  readonly #loads = new Map<number, Load>()
+  #afterDraft = false
+  #open = true
+
+  /** May those draft who share the next pass? As it was last decided: all of them get the same answer. */
+  get open(): boolean {
+    return this.#open
+  }
+
+  /** Before the first of them begins: so many will share the pass. One alone is not judged here; no trial in passes that read prompts. */
+  decide(requests: number, reading: boolean): void {
+    const load = this.#of(requests)
+    const known = load.timed >= LEAST_TIMED
+    this.#open = requests < 2 || (known && load.drafting && (load.trial > 0 ? !reading : load.wait > 0))
+  }
+
+  /** A cycle of decoding sequences ended. */
+  observe({ requests, listMs, ms, drafted, accepted }: Cycle): void {
+    const afterDraft = this.#afterDraft
+    this.#afterDraft = drafted
+    if (requests < 2 || !(listMs > 0)) return
+    const load = this.#of(requests)
+    if (drafted) {
+      if (load.drafting) judge(load, accepted / requests, ms / (load.slowness * listMs))
+      return
+    }
+    // What follows a draft still works for it.
+    const timed = !afterDraft
+    if (timed) time(load, ms / listMs)
+    if (!load.drafting && --load.wait <= 0) begin(load, TRIAL)
+    else if (load.drafting && load.trial === 0 && timed) load.wait = PLAIN_EVERY
+  }
+
+  #of(requests: number): Load {
+    const size = Math.ceil(Math.log2(requests))
+    let load = this.#loads.get(size)
+    if (load === undefined) {
+      // Drafters that are known already are quickly judged.
+      load = { ...NEW, trial: this.#loads.size === 0 ? FIRST_TRIAL : TRIAL }
+      this.#loads.set(size, load)
+    }
+    return load
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+const NEW: Load = {
+  ...{ slowness: 1, timed: 0, drafting: true, trial: TRIAL, gain: 0, judged: 0 },
+  ...{ interval: SOONEST, wait: 0 },
+}
+
+function time(load: Load, slowness: number): void {
+  const seen = load.timed === 0 ? slowness : Math.min(slowness, SLOWEST * load.slowness)
+  load.timed++
+  load.slowness += (seen - load.slowness) / Math.min(load.timed, PLAIN_MEMORY)
+}
+
+function begin(load: Load, cycles: number): void {
+  Object.assign(load, { drafting: true, trial: cycles, gain: 0, judged: 0 })
+}
+
+/** A drafted cycle brought `accepted` tokens per sequence beside the target's own, and took `cycles` plain ones. */
+function judge(load: Load, accepted: number, cycles: number): void {
+  const gain = accepted - (Math.min(cycles, SLOWEST) - 1)
+  load.judged++
+  load.gain += (gain - load.gain) / Math.min(load.judged, MEMORY)
+  if (load.trial > 0) {
+    const lost = -load.gain * load.judged
+    if (--load.trial > 0 && lost < DEAREST) return
+    load.trial = 0
+    if (load.gain > BEGIN) Object.assign(load, { interval: SOONEST, wait: PLAIN_EVERY })
+    else rest(load)
+  } else if (load.gain < GO_ON) rest(load)
+  else load.wait--
+}
+
+/** Nobody drafts until the next trial, which comes the later the dearer trials are. */
+function rest(load: Load): void {
+  const dearest = Math.ceil((Math.min(TRIAL, load.judged) * Math.max(0, -load.gain)) / SHARE)
+  load.drafting = false
+  load.interval = Math.max(SOONEST, Math.min(2 * load.interval, dearest, LATEST))
+  load.wait = load.interval
+}
