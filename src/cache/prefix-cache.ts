@@ -5,26 +5,56 @@
  */
 import type { KvCache } from './kv.ts'
 import { PrefixTree } from './prefix-tree.ts'
-import type { PrefixUse } from './types.ts'
+import type { CacheEviction, PrefixUse } from './types.ts'
 
 /** Tokens of a block: small, so that little of a text is left over; large enough that its rows are copied in one piece. */
 export const PREFIX_BLOCK = 16
 
+/** Told of the tokens up to the end of a block whose rows had to go. */
+type EvictionListener = (tokens: readonly number[]) => void
+
 export class PrefixCache {
+  /** Which rows go where there is no room. */
+  readonly eviction: CacheEviction
   readonly #cache: KvCache
   readonly #first: number
   readonly #tree: PrefixTree
+  readonly #listeners = new Set<EvictionListener>()
 
   /** Uses the slots of `cache` from `first` on. */
-  constructor(cache: KvCache, first: number) {
+  constructor(cache: KvCache, first: number, eviction: CacheEviction = 'lru') {
     this.#cache = cache
     this.#first = first
-    this.#tree = new PrefixTree(PREFIX_BLOCK, Math.floor((cache.settings.slots - first) / PREFIX_BLOCK))
+    this.eviction = eviction
+    this.#tree = new PrefixTree(PREFIX_BLOCK, Math.floor((cache.settings.slots - first) / PREFIX_BLOCK), {
+      eviction,
+      onEvict: (tokens) => {
+        for (const listener of this.#listeners) listener(tokens)
+      },
+    })
   }
 
   get use(): PrefixUse {
-    const { used, capacity, evicted } = this.#tree
-    return { tokens: used * PREFIX_BLOCK, capacity: capacity * PREFIX_BLOCK, evicted: evicted * PREFIX_BLOCK }
+    const { used, capacity, evicted, predictions } = this.#tree
+    return {
+      tokens: used * PREFIX_BLOCK,
+      capacity: capacity * PREFIX_BLOCK,
+      evicted: evicted * PREFIX_BLOCK,
+      eviction: this.eviction,
+      predicted: (predictions?.predicted ?? 0) * PREFIX_BLOCK,
+      wrong: (predictions?.wrong ?? 0) * PREFIX_BLOCK,
+    }
+  }
+
+  /** Tells of every block that has to go, until the result is disposed of. */
+  onEvict(listener: EvictionListener): Disposable {
+    this.#listeners.add(listener)
+    return { [Symbol.dispose]: () => this.#listeners.delete(listener) }
+  }
+
+  /** Forgets the rows of the block in which this text ends, and of all that goes on from it. */
+  drop(tokens: readonly number[]): void {
+    this.#tree.drop(tokens)
   }
 
   /**

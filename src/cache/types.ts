@@ -25,4 +25,12 @@ export interface PrefixUse {
   readonly capacity: number
   /** Tokens whose rows had to go so far, to make room. */
   readonly evicted: number
+  readonly eviction: CacheEviction
+  /** Of the evicted: because they were predicted not to be wanted again. 0 where nothing is predicted. */
+  readonly predicted: number
+  /** Of those: wanted again soon nevertheless. */
+  readonly wrong: number
 }
+
+/** Which rows go where there is no room: those used longest ago, or first those that are predicted not to be wanted again. */
+export type CacheEviction = 'lru' | 'mark-predict'

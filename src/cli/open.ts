@@ -1,6 +1,6 @@
 /** From flags to a loaded engine, with progress on stderr while it takes long. */
 import { load } from '../index.ts'
-import type { Engine, LoadProgress, SpeculativeOptions } from '../engine/index.ts'
+import type { Engine, EngineOptions, LoadProgress, SpeculativeOptions } from '../engine/index.ts'
 import { resolveModel, type PullProgress, type StoredModel } from '../store/index.ts'
 import type { EarlyStart } from '../text/index.ts'
 import type { Typed } from './flags.ts'
@@ -16,6 +16,7 @@ export interface OpenSettings {
   readonly sequences?: number | undefined
   /** Memory for beginnings that conversations share. Default 0. */
   readonly prefixCacheBytes?: number | undefined
+  readonly cacheEviction?: EngineOptions['cacheEviction']
   /** The model, already on its way. */
   readonly early?: EarlyStart | undefined
 }
@@ -53,6 +54,7 @@ export async function openFromFlags(typed: Typed, settings: OpenSettings): Promi
       ...(speculative === undefined ? {} : { speculative }),
       sequences: settings.sequences,
       prefixCacheBytes: settings.prefixCacheBytes,
+      cacheEviction: settings.cacheEviction,
       signal,
       early: settings.early,
       onPull,

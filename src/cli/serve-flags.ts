@@ -20,6 +20,10 @@ const serveSchema = z.strictObject({
     .max(2 ** 20)
     .default(512)
     .describe('memory for beginnings that texts share, in MiB; 0 keeps only what the places hold'),
+  cacheEviction: z
+    .enum(['lru', 'mark-predict'])
+    .default('lru')
+    .describe('what goes when that memory is full: what was used longest ago, or what is least likely to come back'),
   queueLimit: z.int().min(0).default(64).describe('answers that may wait; past it requests get a 503'),
   alias: z.array(z.string().min(1)).default([]).describe('further names that requests may use for the model'),
   apiKey: z

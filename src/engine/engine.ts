@@ -119,8 +119,8 @@ export async function openEngine(path: string, options: EngineOptions = {}): Pro
 
 /** What the model is loaded with, besides the device and the number of sequences. */
 function modelOptions(options: EngineOptions): LoadModelOptions {
-  const { context, kvType, prefixCacheBytes: prefixBytes, mmap, cacheDir, signal } = options
-  return { context, kvType, prefixBytes, mmap, cacheDir, signal, onProgress: reporter(options, 'weights') }
+  const { context, kvType, prefixCacheBytes: prefixBytes, cacheEviction, mmap, cacheDir, signal } = options
+  return { context, kvType, prefixBytes, cacheEviction, mmap, cacheDir, signal, onProgress: reporter(options, 'weights') }
 }
 
 /** The head that `auto` shall use, if one lies ready. */

@@ -1,5 +1,5 @@
 /** Contracts of the engine: requests in, events out. */
-import type { ModelSpec, Pooling, PrefixUse } from '../model/index.ts'
+import type { CacheEviction, ModelSpec, Pooling, PrefixUse } from '../model/index.ts'
 import type { ResponseFormat } from '../grammar/index.ts'
 import type { ChatMessage, ChatTemplate, EarlyStart, Tokenizer, Tool, ToolCall, ToolCallPiece } from '../text/index.ts'
 import type { SampleOptions, TokenLogProbs } from '../sample/index.ts'
@@ -143,6 +143,11 @@ export interface EngineOptions {
    * conversation knows only what its own sequence holds.
    */
   readonly prefixCacheBytes?: number | undefined
+  /**
+   * Which of these rows go where there is no room: those used longest ago, or first those whose kind of text is seldom gone on from.
+   * Default `lru`.
+   */
+  readonly cacheEviction?: CacheEviction | undefined
   /** Use the model file in place instead of reading it into memory. Default true. */
   readonly mmap?: boolean | undefined
   /** Use our own kernels where there are some for this processor and these weights. Default true. */

@@ -65,7 +65,7 @@ export async function loadDraftHead(
       draftIds,
       context: target.context,
       textSlots,
-      prefixes: slots > textSlots ? new PrefixCache(cache, textSlots) : undefined,
+      prefixes: slots > textSlots ? new PrefixCache(cache, textSlots, loan.prefixes?.eviction) : undefined,
     })
   } catch (error) {
     kernelWeights?.[Symbol.dispose]()

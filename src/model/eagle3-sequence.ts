@@ -204,10 +204,8 @@ export class HeadText implements HeadSequence {
   }
 }
 
-// ---------------------------------------------------------------------------------------------------------------
-
 /** What rows of a text are known by: the token after each position, and for the first row the token at its position too. */
-function rowsOf(tokens: readonly TokenId[]): number[] {
+export function rowsOf(tokens: readonly TokenId[]): number[] {
   const rows = tokens.slice(1)
   if (rows.length > 0) rows[0] = (tokens[0] as number) * 2 ** 24 + (rows[0] as number)
   return rows

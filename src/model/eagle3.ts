@@ -8,7 +8,7 @@ import { topK, type TopK } from '../util/topk.ts'
 import { SlotPool, type PrefixCache } from '../cache/index.ts'
 import { buildHead, type HeadGraph, type HeadGuessTensors, type HeadShape } from './eagle3-graph.ts'
 import type { HeadParts } from './eagle3-layers.ts'
-import { HeadText, type HeadPass, type HeadResult } from './eagle3-sequence.ts'
+import { HeadText, rowsOf, type HeadPass, type HeadResult } from './eagle3-sequence.ts'
 import { GraphCache } from './graph-cache.ts'
 import type { DraftHead, DraftHeadSpec, HeadGuess, HeadSequence } from './types.ts'
 
@@ -31,6 +31,7 @@ export class Eagle3Head implements DraftHead {
   readonly #parts: Eagle3Parts
   readonly #pool: SlotPool
   readonly #graphs: GraphCache<HeadShape, HeadGraph>
+  readonly #beside: Disposable | undefined
   #disposed = false
 
   constructor(parts: Eagle3Parts) {
@@ -38,6 +39,8 @@ export class Eagle3Head implements DraftHead {
     this.spec = parts.spec
     this.#pool = new SlotPool(parts.textSlots)
     this.#graphs = new GraphCache((shape) => buildHead(parts, shape), parts.target.backend.graphs)
+    // Rows of a beginning that the target has to read again anyway would only take the place of others.
+    this.#beside = parts.target.prefixes?.onEvict((tokens) => parts.prefixes?.drop(rowsOf(tokens)))
   }
 
   open(): HeadSequence | undefined {
@@ -58,6 +61,7 @@ export class Eagle3Head implements DraftHead {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#disposed) return
     this.#disposed = true
+    this.#beside?.[Symbol.dispose]()
     const { target, cache, weights, kernelWeights } = this.#parts
     await target.backend.exclusive(async () => {
       this.#graphs[Symbol.dispose]()

@@ -1,7 +1,7 @@
 /** From a file on disk to a model that is ready to score. Everything that can be wrong is checked before weights are read. */
 import { readEnvironment } from '../util/env.ts'
 import { UsageError } from '../util/errors.ts'
-import { KvCache, PREFIX_BLOCK, PrefixCache } from '../cache/index.ts'
+import { KvCache, PREFIX_BLOCK, PrefixCache, type CacheEviction } from '../cache/index.ts'
 import { loadGguf, type GgufModel } from '../gguf/index.ts'
 import { openBackend, TYPE, type Backend } from '../tensor/index.ts'
 import { readConfig, type ModelConfig } from './config.ts'
@@ -27,6 +27,8 @@ export interface LoadModelOptions extends LoadWeightsOptions {
   readonly sequences?: number | undefined
   /** Bytes of memory for rows of beginnings that texts share (`GraphModel.prefixes`). Default 0: none. */
   readonly prefixBytes?: number | undefined
+  /** Which of these rows go where there is no room. Default `lru`. */
+  readonly cacheEviction?: CacheEviction | undefined
   readonly kvType?: KvType | undefined
   /** Move cache rows by graph operations, as on a device without shared memory (for tests). */
   readonly moveOnDevice?: boolean | undefined
@@ -79,7 +81,7 @@ export async function loadModel(file: string | GgufModel, options: LoadModelOpti
       kernelWeights,
       cache,
       sequenceSlots,
-      prefixes: slots > sequenceSlots ? new PrefixCache(cache, sequenceSlots) : undefined,
+      prefixes: slots > sequenceSlots ? new PrefixCache(cache, sequenceSlots, options.cacheEviction) : undefined,
       spec,
       context,
       rowPadding,

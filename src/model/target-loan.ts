@@ -1,5 +1,6 @@
 /** What a draft head borrows of its target: the device, and the embedding and output head that its own file may lack. */
 import { defined } from '../util/assert.ts'
+import type { PrefixCache } from '../cache/index.ts'
 import type { Backend, Graph, Tensor } from '../tensor/index.ts'
 import type { ModelConfig } from './config.ts'
 import type { KernelWeights } from './kernel-weights.ts'
@@ -10,6 +11,8 @@ export interface TargetLoan {
   readonly config: ModelConfig
   readonly weights: Weights
   readonly kernelWeights: KernelWeights | undefined
+  /** Rows that its texts left to others. */
+  readonly prefixes: PrefixCache | undefined
 }
 
 /** The embeddings of `tokens` (I32 [rows]): F32 [width, rows]. */

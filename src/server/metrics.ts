@@ -242,6 +242,10 @@ function prefixMetrics(make: Makers, { prefixCache }: State): void {
   make.gauge('prefix_cache_usage_perc', 'Share of the memory for shared beginnings that is used; 1 is all.', share)
   const evicted = (): number => prefixCache()?.evicted ?? 0
   make.gauge('prefix_cache_evicted_tokens', 'Tokens that had to leave that memory so far.', evicted)
+  const predicted = (): number => prefixCache()?.predicted ?? 0
+  make.gauge('prefix_cache_predicted_tokens', 'Of these: because nobody was expected to want them again.', predicted)
+  const wrong = (): number => prefixCache()?.wrong ?? 0
+  make.gauge('prefix_cache_wrong_tokens', 'Of these: wanted again soon nevertheless.', wrong)
 }
 
 function treeMetrics(make: Makers): (trace: RoundTrace) => void {

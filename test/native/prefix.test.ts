@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { openEngine, type Engine, type EngineOptions } from '../../src/engine/index.ts'
 import { liveHandles } from '../../src/ffi/index.ts'
-import { loadModel } from '../../src/model/index.ts'
+import { loadDraftHead, loadModel } from '../../src/model/index.ts'
 import { defined } from '../../src/util/assert.ts'
 import { bitsOf, someTokens, tinyFile, tinyHeadFile } from '../tiny.ts'
 
@@ -44,6 +44,59 @@ describe('copied rows', () => {
       })
     }
   }
+})
+
+describe('evicted rows', () => {
+  const FULL = { context: 256, sequences: 2, prefixBytes: engineBytes(128) } as const
+
+  it.each(['lru', 'mark-predict'] as const)('come back as they are when they are computed anew (%s)', async (cacheEviction) => {
+    await using model = await loadModel(await tinyFile({ weightType: 'q8_0' }), { ...FULL, cacheEviction })
+    const prefixes = defined(model.prefixes)
+    using cached = model.open()
+    using fresh = model.open()
+    let [found, evicted] = [0, 0]
+    for (let at = 0; at < 40; at++) {
+      // Two beginnings, each with texts that come once and one that is asked for again and again.
+      const text = [...someTokens(35, at % 2), ...someTokens(30, at % 5 === 0 ? 3 : 10 + at)]
+      cached.truncate(0)
+      const known = prefixes.load(cached, text, text.length - 1)
+      found += known
+      const bits = bitsOf((await cached.prefill(text.slice(known))).logits(0))
+      prefixes.save(cached, text)
+      fresh.truncate(0)
+      expect(bitsOf((await fresh.prefill(text)).logits(0))).toEqual(bits)
+      expect(prefixes.use.tokens).toBeLessThanOrEqual(prefixes.use.capacity)
+      evicted = prefixes.use.evicted
+    }
+    expect(found).toBeGreaterThan(40 * 16)
+    expect(evicted).toBeGreaterThan(96)
+    expect(prefixes.use).toMatchObject({ eviction: cacheEviction, capacity: 128 })
+    expect(prefixes.use.predicted > 0).toBe(cacheEviction === 'mark-predict')
+  })
+
+  it('take a draft head’s with them', async () => {
+    await using model = await loadModel(inject('tinyModelPath'), FULL)
+    await using head = await loadDraftHead(await tinyHeadFile(), model, { sequences: 2 })
+    const prefixes = defined(model.prefixes)
+    using sequence = model.open()
+    sequence.tap(head.spec.taps)
+    using text = defined(head.open())
+    const tokens = someTokens(81, 1)
+    const features: Float32Array[] = []
+    await sequence.prefill(tokens, { onFeatures: (_, rows) => void features.push(...rows) })
+    await text.read(tokens.slice(1).map((next, position) => ({ position, next, features: defined(features[position]) })))
+    prefixes.save(sequence, tokens)
+    text.save?.(tokens)
+    text.truncate(0)
+    expect(text.load?.(tokens)).toBe(80)
+    // Three blocks of the target's eight are free; this takes four, so the text's last one goes.
+    sequence.truncate(0)
+    await sequence.prefill(someTokens(64, 2))
+    prefixes.save(sequence, someTokens(64, 2))
+    expect(prefixes.use.evicted).toBe(16)
+    text.truncate(0)
+    expect(text.load?.(tokens)).toBe(64)
+  })
 })
 
 const open = (options: EngineOptions): Promise<Engine> =>

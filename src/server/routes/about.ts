@@ -79,6 +79,7 @@ function propsOf({ engine, modelNames, options, gate }: ServerContext) {
   return {
     default_generation_settings: { n_ctx: engine.context, params: { temperature: 1, ...options.sampling } },
     total_slots: gate.places,
+    cache_eviction: engine.prefixCache?.eviction ?? null,
     model_alias: modelNames[0],
     chat_template: engine.template?.source ?? '',
     bos_token: text(tokenizer.bos),
