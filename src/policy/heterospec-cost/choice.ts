@@ -63,19 +63,15 @@ export class PassPrices {
     let bestRate = rateOf(best, spentMs)
     let tokens = 1
     let summed = 0
-    const consider = (nodes: number): void => {
+    for (let stair = 0; summed < ranked.size; stair++) {
+      const nodes = Math.min(this.#stairs[stair] ?? Infinity, ranked.size)
       while (summed < nodes) tokens += ranked.chances[summed++] as number
       const ms = this.of(nodes)
       const rate = tokens / (ms + spentMs)
-      if (rate <= bestRate) return
+      if (rate <= bestRate) continue
       best = { nodes, tokens, ms }
       bestRate = rate
     }
-    for (const nodes of this.#stairs) {
-      if (nodes >= ranked.size) break
-      consider(nodes)
-    }
-    if (ranked.size > 0) consider(ranked.size)
     return best
   }
 
