@@ -46,7 +46,8 @@ export function createApp(engine: Engine, options: ServerOptions = {}): ServerAp
     app.use(cors({ origin: [...options.corsOrigins], exposeHeaders: ['X-Request-Id', 'Retry-After'] }))
   }
   if (options.page !== false) app.use(servePage(options.page ?? builtPage()))
-  app.use(requireKey(options.apiKeys ?? [], OPEN_PATHS), limitBody(options.bodyLimit ?? 4 * 2 ** 20))
+  const open = options.openMetrics ? WATCHED_PATHS : OPEN_PATHS
+  app.use(requireKey(options.apiKeys ?? [], open), limitBody(options.bodyLimit ?? 4 * 2 ** 20))
   addAboutRoutes(app, context)
   addTextRoutes(app, context)
   addCompletions(app, context)

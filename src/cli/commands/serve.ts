@@ -66,6 +66,7 @@ async function serve(model: string | undefined, options: Typed): Promise<LogOutp
     answerSeconds: settings.answerSeconds,
     bodyLimit: settings.bodyLimit,
     metrics: settings.metrics,
+    openMetrics: settings.openMetrics,
     page: settings.page ? undefined : false,
     sampling: readFlags(typed, samplingFlags.flags),
     maxTokens: typed['maxTokens'] as number | undefined,
