@@ -242,3 +242,25 @@ describe('a server with the flags of the pod', () => {
     expect(check('http://127.0.0.1:1')).toBe(1)
   })
 })
+
+describe('the guide', () => {
+  const guide = read('docs/guide/server.md')
+
+  it('names files that exist and flags that the command knows', () => {
+    const files = [...guide.matchAll(/\bdeploy\/[\w./-]+\w/g)].map(([path]) => path)
+    expect(files.length).toBeGreaterThan(5)
+    expect(files.filter((path) => !existsSync(new URL(path, root)))).toEqual([])
+    const commands = [...guide.matchAll(/\bheterospec (serve [^\n`]+)$/gm)].map((match) => match[1]!)
+    expect(commands.length).toBeGreaterThan(0)
+    for (const command of commands) expect(() => serveFlagsOf(command.split(' '))).not.toThrow()
+  })
+
+  it('runs the image as the image wants to be run', () => {
+    const [run = ''] = /docker run --name(\\\n|.)*/.exec(guide) ?? []
+    expect(run).toContain(`:${only('EXPOSE')} `)
+    expect(run).toContain(`heterospec:${only('VOLUME')} `)
+    expect(run).toContain(`:${imageFlags.apiKeyFile}:ro`)
+    expect(Number(/--stop-timeout (\d+)/.exec(run)?.[1])).toBeGreaterThan(secondsToEnd(imageFlags.drainSeconds))
+    expect(guide).toContain(container.image)
+  })
+})
