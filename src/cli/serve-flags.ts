@@ -10,7 +10,8 @@ import { UsageError } from '../util/errors.ts'
 import { flagsOf, readFlags, type FlagGroup, type Typed } from './flags.ts'
 import { addFlags } from './options.ts'
 
-const serveSchema = z.strictObject({
+/** What the flags may say, with their defaults. */
+export const serveSchema = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('address to listen on; 0.0.0.0 is the whole network'),
   port: z.int().min(0).max(65535).default(8080).describe('port to listen on; 0 takes a free one'),
   parallel: z.int().min(1).max(256).default(1).describe('answers in work at a time, each with its own cache'),
@@ -42,6 +43,7 @@ const serveSchema = z.strictObject({
     .min(1)
     .default(['heterospec'])
     .describe('names of the counters at /metrics'),
+  openMetrics: z.boolean().default(false).describe('let /metrics be read without a key, as vLLM does'),
   answerSeconds: z.number().positive().optional().describe('most time of a request, waiting included; past it a 503'),
   bodyLimit: z
     .int()
@@ -57,11 +59,14 @@ const serveSchema = z.strictObject({
   logLevel: z.enum(['silent', 'error', 'warn', 'info']).default('info').describe('least important lines of the log'),
 })
 
+/** What the flags say. */
+export type ServeFlagValues = z.output<typeof serveSchema>
+
 /** Flags of the server. */
 export const serveFlags: FlagGroup = { title: 'Server', flags: flagsOf(serveSchema) }
 
 /** What the flags come to. */
-export interface ServeSettings extends z.output<typeof serveSchema> {
+export interface ServeSettings extends ServeFlagValues {
   /** Of all sources. */
   readonly apiKeys: readonly string[]
 }

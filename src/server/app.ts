@@ -47,7 +47,8 @@ export function createApp(engine: Engine, options: ServerOptions = {}): ServerAp
     app.use(cors({ origin: [...options.corsOrigins], exposeHeaders: ['X-Request-Id', 'Retry-After'] }))
   }
   if (options.page !== false) app.use(servePage(options.page ?? builtPage()))
-  app.use(requireKey(options.apiKeys ?? [], OPEN_PATHS))
+  const open = options.openMetrics ? WATCHED_PATHS : OPEN_PATHS
+  app.use(requireKey(options.apiKeys ?? [], open))
   app.use(limitBody(options.bodyLimit ?? 4 * 2 ** 20), limitDepth(MOST_LEVELS))
   addAboutRoutes(app, context)
   addTextRoutes(app, context)

@@ -26,6 +26,8 @@ export interface ServerOptions {
   readonly bodyLimit?: number | undefined
   /** Sets of metrics at `/metrics`. Default: our own. */
   readonly metrics?: readonly MetricNames[] | undefined
+  /** `/metrics` wants no key. Default: it does. */
+  readonly openMetrics?: boolean | undefined
   /** For requests that do not say. Temperature is 1 by default, as at OpenAI. */
   readonly sampling?: SampleOptions | undefined
   /** Most tokens of an answer where the request does not say. Default: until the context is full; 16 for plain texts. */

@@ -35,6 +35,9 @@ describe('keys', () => {
     const statuses = await Promise.all(paths.map(async (path) => (await ask(server, path)).status))
     expect(statuses).toEqual([200, 200, 401, 401, 401, 401])
     expect((await ask(server, chat, '{')).status).toBe(401)
+    const open = serverOf(engine, { apiKeys: ['first'], openMetrics: true })
+    expect((await ask(open, '/metrics')).status).toBe(200)
+    expect((await ask(open, '/slots')).status).toBe(401)
   })
 })
 

@@ -67,6 +67,7 @@ async function serve(model: string | undefined, options: Typed): Promise<LogOutp
     bodyLimit: settings.bodyLimit,
     metrics: settings.metrics,
     pooling: settings.pooling,
+    openMetrics: settings.openMetrics,
     page: settings.page ? undefined : false,
     sampling: readFlags(typed, samplingFlags.flags),
     maxTokens: typed['maxTokens'] as number | undefined,
