@@ -31,7 +31,9 @@ async function main(): Promise<number> {
       ...{ model, cacheDir: join(folder, 'cache') },
       flags: [
         '--parallel',
-        '2', '--pooling', 'mean',
+        '2',
+        '--pooling',
+        'mean',
         '--api-key',
         'key',
         '--temperature',
