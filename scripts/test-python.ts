@@ -31,7 +31,9 @@ async function main(): Promise<number> {
       ...{ model, cacheDir: join(folder, 'cache') },
       flags: [
         '--parallel',
-        '2', '--pooling', 'mean',
+        '2',
+        '--pooling',
+        'mean',
         '--api-key',
         'key',
         '--temperature',
@@ -64,10 +66,11 @@ function makeEnvironment(folder: string): string {
 }
 
 function mustRun(command: string, args: readonly string[], message: string): void {
-  const { status, stderr } = spawnSync(command, args, { encoding: 'utf8' })
+  const { status, stderr, error } = spawnSync(command, args, { encoding: 'utf8' })
   if (status === 0) return
-  const last = stderr?.trimEnd().split('\n').at(-1) ?? ''
-  throw new Error(last === '' ? message : `${message} (${last})`)
+  // What cannot be started has said nothing.
+  const last = error ? error.message : stderr.trimEnd().split('\n').at(-1)
+  throw new Error(`${message} (${last})`)
 }
 
 async function runToEnd(python: string, args: readonly string[], url: string): Promise<number> {

@@ -65,6 +65,9 @@ describe('an answer with calls', () => {
     [`{"name": "weather", "arguments": ${given}}`, ''],
     [`{"name": "weather", "arguments": ${given}}\nThere.`, '\nThere.'],
     [`\`\`\`json\n{"name": "weather", "arguments": ${given}}`, ''],
+    [`{{"name": "weather", "arguments": ${given}}}`, ''],
+    [`\`\`\`json\n{{"name": "weather", "arguments": ${given}}}\n\`\`\``, ''],
+    [`Well: {{"name": "weather", "arguments": ${given}}`, 'Well: '],
   ])('is understood where a model calls in plain JSON: %j', (plain, text) => {
     const expected = { text, calls: [{ name: 'weather', arguments: given }] }
     expect(read([plain])).toMatchObject(expected)

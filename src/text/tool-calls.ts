@@ -55,6 +55,11 @@ export function plainMarks(name: string): CallMarks[] {
   ]
 }
 
+/** The template of Qwen 2.5 Coder shows calls in two pairs of braces, and the model then writes them so. */
+function doubledMarks(name: string): CallMarks {
+  return { name, begin: `{{"name": "${name}", "arguments": `, close: '}}' }
+}
+
 /** Takes an answer apart while it grows. What may become the beginning of a call is held back. */
 export class ToolCallReader {
   readonly #marks: readonly CallMarks[]
@@ -71,7 +76,7 @@ export class ToolCallReader {
 
   /** `names`: tools that may be called; `usual`: in the usual way only. */
   constructor(names: readonly string[], usual = false) {
-    const plain = usual ? [] : names.flatMap(plainMarks)
+    const plain = usual ? [] : names.flatMap((name) => [...plainMarks(name), doubledMarks(name)])
     const fenced = plain.flatMap((marks) =>
       FENCES.map((fence) => ({ ...marks, begin: `${fence}${marks.begin}`, close: `${marks.close}\n\`\`\`` })),
     )

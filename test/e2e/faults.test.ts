@@ -18,7 +18,7 @@ const options: ServeOptions = {
 describe('a server among clients that behave badly', () => {
   it('gives the others their answers, leaves no place and no handle behind, and calls nothing its own failure', async () => {
     await using served = await startServer(options)
-    const { problems, right, bad } = await runMixed(served, { requests: 66, clients: 6, seed: Date.now() % 1000 })
+    const { problems, right, bad } = await runMixed(served, { requests: 66, clients: 6, seed: 1 })
     expect(problems).toEqual([])
     expect(right).toBeGreaterThan(10)
     expect(Object.keys(bad).length).toBeGreaterThan(30)

@@ -147,7 +147,7 @@ describe('the AI SDK', () => {
       maxOutputTokens: 16,
     }
     const whole = await generateText({ ...asked(), ...options })
-    const said = whole.providerMetadata?.['tiny']?.['logprobs'] as readonly LogProb[]
+    const said = whole.providerMetadata?.['tiny']?.['logprobs'] as unknown as readonly LogProb[]
     expect(Buffer.from(said.flatMap(({ bytes }) => bytes)).toString()).toBe(plain)
     expect(said.every(({ top_logprobs: top }) => top.length === 2)).toBe(true)
     const stream = streamText({ ...asked(), ...options })
