@@ -55,13 +55,11 @@ export function spellingOf(tokenizer: Tokenizer): Spelling | undefined {
 
 /** Is there a string with a least length, or a most of `least` characters and more, and does each place of a text belong to one string only? */
 export function hasLongLimits(schema: JsonSchema, least: number): boolean {
-  let found = false
-  mapSchemas(schema, (own) => {
-    found ||=
-      isLimited(own) && ((limitOf(own) >= least && limitOf(own) < Infinity) || Number(own['minLength'] ?? 0) > 0)
-    return own
-  })
-  return found && !isAmbiguous(schema)
+  const isLong = (own: Keywords): boolean => {
+    const limit = limitOf(own)
+    return isLimited(own) && ((limit >= least && limit < Infinity) || Number(own['minLength'] ?? 0) > 0)
+  }
+  return hasSchema(schema, isLong) && !isAmbiguous(schema)
 }
 
 /**
@@ -156,16 +154,22 @@ function limitOf({ maxLength }: Keywords): number {
 
 /** May a place of a text belong to several strings at once, of which perhaps only one has a limit? */
 function isAmbiguous(schema: JsonSchema): boolean {
-  let ambiguous = false
+  return hasSchema(schema, ({ anyOf, oneOf, additionalProperties }) => {
+    if (typeof additionalProperties === 'object' && additionalProperties !== null) return true
+    return [anyOf, oneOf].some(
+      (list) => Array.isArray(list) && list.filter((entry: unknown) => !isScalar(entry)).length > 1,
+    )
+  })
+}
+
+/** Is the schema, or one inside it, such a one? */
+function hasSchema(schema: JsonSchema, isSuch: (own: Keywords) => boolean): boolean {
+  const found: Keywords[] = []
   mapSchemas(schema, (own) => {
-    const { anyOf, oneOf, additionalProperties } = own
-    ambiguous ||= typeof additionalProperties === 'object' && additionalProperties !== null
-    for (const list of [anyOf, oneOf]) {
-      ambiguous ||= Array.isArray(list) && list.filter((entry: unknown) => !isScalar(entry)).length > 1
-    }
+    if (isSuch(own)) found.push(own)
     return own
   })
-  return ambiguous
+  return found.length > 0
 }
 
 function isScalar(schema: unknown): boolean {
