@@ -14,7 +14,13 @@ const CONTEXT = 1024
 let engine: Engine & { readonly folder: string }
 beforeAll(async () => {
   // Rows for one answer that fills its context, or for five of up to 128 tokens.
-  engine = await openTiny({ sequences: 5, context: CONTEXT, cacheTokens: 1152, prefixCacheBytes: 1 << 18 })
+  engine = await openTiny({
+    sequences: 5,
+    context: CONTEXT,
+    cacheTokens: 1152,
+    prefixCacheBytes: 1 << 14,
+    cacheEviction: 'mark-predict',
+  })
 })
 afterAll(() => closeTiny(engine))
 
@@ -65,6 +71,18 @@ it('a prompt that no memory would hold is refused at once, whoever is at work', 
   expect(refused).toMatchObject({ status: 400, json: { error: { code: 'context_length_exceeded' } } })
   expect(refused.json.error!.message).toMatch(/^expected a prompt of at most 1024 tokens .*; shorten it/)
   expect((await long).status).toBe(200)
+})
+
+it('what goes from the memory for beginnings is told, and by which order', async () => {
+  const server = serverOf(engine)
+  for (let index = 0; index < 12; index++)
+    await ask(server, chat, body(`word ${index} and more of it`, { max_tokens: 1 }))
+  expect(JSON.parse((await ask(server, '/props')).text)).toMatchObject({ cache_eviction: 'mark-predict' })
+  const { text } = await ask(server, '/metrics')
+  const value = (name: string): number => Number(new RegExp(`^heterospec:${name}{.*} (.*)$`, 'm').exec(text)?.[1])
+  expect(value('prefix_cache_evicted_tokens')).toBeGreaterThan(0)
+  expect(value('prefix_cache_predicted_tokens')).toBeLessThanOrEqual(value('prefix_cache_evicted_tokens'))
+  expect(value('prefix_cache_wrong_tokens')).toBeLessThanOrEqual(value('prefix_cache_predicted_tokens'))
 })
 
 it('less memory than one context is refused before anything is loaded', async () => {
