@@ -16,6 +16,8 @@ export interface OpenSettings {
   readonly sequences?: number | undefined
   /** Memory for beginnings that conversations share. Default 0. */
   readonly prefixCacheBytes?: number | undefined
+  /** Tokens that all conversations share. Default: a context for each. */
+  readonly cacheTokens?: number | undefined
   readonly cacheEviction?: EngineOptions['cacheEviction']
   /** The model, already on its way. */
   readonly early?: EarlyStart | undefined
@@ -55,6 +57,7 @@ export async function openFromFlags(typed: Typed, settings: OpenSettings): Promi
       sequences: settings.sequences,
       prefixCacheBytes: settings.prefixCacheBytes,
       cacheEviction: settings.cacheEviction,
+      cacheTokens: settings.cacheTokens,
       signal,
       early: settings.early,
       onPull,

@@ -15,6 +15,13 @@ export const serveSchema = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('address to listen on; 0.0.0.0 is the whole network'),
   port: z.int().min(0).max(65535).default(8080).describe('port to listen on; 0 takes a free one'),
   parallel: z.int().min(1).max(256).default(1).describe('answers in work at a time, each with its own cache'),
+  cacheTokens: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      'tokens that all answers in work share, each as its prompt and max_tokens say; default: --context for each',
+    ),
   cacheRam: z
     .number()
     .min(0)

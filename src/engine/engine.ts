@@ -84,7 +84,7 @@ export async function openEngine(path: string, options: EngineOptions = {}): Pro
     loadModel(gguf, { backend, sequences, ...modelOptions(options) }),
   )
   requireSameVocabulary(tokenizer, model, path)
-  const slots = stack.use(new SlotTable(model, sequences))
+  const slots = stack.use(new SlotTable(model, sequences, options.cacheTokens !== undefined))
   const loaders = draftLoaders({ backend, model, tokenizer, options })
   const cacheDir = options.cacheDir ?? readEnvironment().cacheDir
   const head = findHead(gguf, options)
@@ -119,8 +119,18 @@ export async function openEngine(path: string, options: EngineOptions = {}): Pro
 
 /** What the model is loaded with, besides the device and the number of sequences. */
 function modelOptions(options: EngineOptions): LoadModelOptions {
-  const { context, kvType, prefixCacheBytes: prefixBytes, cacheEviction, mmap, cacheDir, signal } = options
-  return { context, kvType, prefixBytes, cacheEviction, mmap, cacheDir, signal, onProgress: reporter(options, 'weights') }
+  const { context, cacheTokens, kvType, prefixCacheBytes: prefixBytes, cacheEviction, mmap, cacheDir, signal } = options
+  return {
+    context,
+    cacheTokens,
+    kvType,
+    prefixBytes,
+    cacheEviction,
+    mmap,
+    cacheDir,
+    signal,
+    onProgress: reporter(options, 'weights'),
+  }
 }
 
 /** The head that `auto` shall use, if one lies ready. */
@@ -182,6 +192,10 @@ class LoadedEngine implements Engine {
 
   get prefixCache(): Engine['prefixCache'] {
     return this.#parts.model.prefixes?.use
+  }
+
+  get cacheTokens(): number {
+    return this.#parts.model.cacheTokens
   }
 
   get context(): number {

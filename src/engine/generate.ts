@@ -133,7 +133,8 @@ class Run {
 
   /** Undefined when the request was aborted while it waited. */
   async takeSlot(): Promise<Slot | undefined> {
-    return orAborted(this.#parts.slots.take(this.#prompt, this.#request.signal, this.#request.priority))
+    const { signal, priority, maxTokens } = this.#request
+    return orAborted(this.#parts.slots.take(this.#prompt, { signal, priority, maxTokens }))
   }
 
   /** Reads what of the prompt is not in the cache yet; undefined when aborted. */

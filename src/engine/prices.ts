@@ -92,7 +92,7 @@ export class Prices {
     const { cacheDir, identity, model, slots } = this.#parts
     const known = readCosts(cacheDir, identity)
     if (known) return known
-    const slot = await slots.take([], options.signal)
+    const slot = await slots.take([], { signal: options.signal })
     try {
       await model.tune(slot.sequence)
       const { samples, steady } = await measureCosts(model, slot.sequence, options)

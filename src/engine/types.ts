@@ -136,6 +136,11 @@ export interface EngineOptions {
   readonly context?: number | undefined
   /** Conversations whose cache rows are kept at the same time, and requests that share passes; more requests wait. Default 1. */
   readonly sequences?: number | undefined
+  /**
+   * Tokens whose rows all conversations share: a request takes as many as its prompt and `maxTokens` say, and waits until they are free, so that
+   * more short ones fit than long ones. At least the context. Default: each sequence has rows for a whole context of its own.
+   */
+  readonly cacheTokens?: number | undefined
   /** Type of cache rows. Default `f16`. */
   readonly kvType?: 'f16' | 'f32' | 'q8_0' | undefined
   /**
@@ -270,6 +275,8 @@ export interface Engine extends AsyncDisposable {
   readonly threads: number
   /** Conversations whose cache rows are kept at the same time. */
   readonly sequences: number
+  /** Tokens whose rows all sequences together can hold. */
+  readonly cacheTokens: number
   /** How full the memory for shared beginnings is; undefined without any. */
   readonly prefixCache: PrefixUse | undefined
   /** Events of one answer. Leaving the loop or aborting the signal ends the work and frees what it held. */

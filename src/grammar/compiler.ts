@@ -6,8 +6,17 @@ import type { CompiledGrammar, GrammarCompiler, StructuralTagFormat, TagFormat }
 import { UsageError } from '../util/errors.ts'
 import type { Tokenizer } from '../text/index.ts'
 import { loadGrammarLibrary, type GrammarLibrary } from './library.ts'
+import { LengthGuard } from './length-guard.ts'
+import {
+  BYTE_VOCABULARY,
+  hasLongLimits,
+  spellingOf,
+  withLengthPatterns,
+  type Lengths,
+  type Spelling,
+} from './lengths.ts'
 import { GrammarConstraint } from './matcher.ts'
-import { byteLevelTexts } from './vocabulary.ts'
+import { byteLevelTexts, byteTexts } from './vocabulary.ts'
 import { checkSchema, relaxSchema } from './schema.ts'
 import type { AnswerConstraint, JsonSchema, ResponseFormat, TaggedText } from './types.ts'
 
@@ -24,13 +33,24 @@ export type AnswerForm = Exclude<ResponseFormat, { readonly type: 'text' }> | Ta
 interface Workshop {
   readonly library: GrammarLibrary
   readonly compiler: GrammarCompiler
+  /** For a vocabulary of bytes. */
+  readonly byteCompiler: GrammarCompiler
+  readonly spelling: Spelling | undefined
+}
+
+/** A form, ready for use. */
+interface Compiled {
+  readonly library: GrammarLibrary
+  readonly grammar: CompiledGrammar
+  /** Where `grammar` leaves out long limits of strings: one in bytes that has them. */
+  readonly limits: { readonly grammar: CompiledGrammar; readonly spelling: Spelling } | undefined
 }
 
 /** Compiles formats for the vocabulary of one engine. */
 export class FormatCompiler implements Disposable {
   readonly #tokenizer: Tokenizer
   readonly #vocabSize: number
-  readonly #kept = new Map<string, Promise<{ readonly library: GrammarLibrary; readonly grammar: CompiledGrammar }>>()
+  readonly #kept = new Map<string, Promise<Compiled>>()
   #workshop: Promise<Workshop> | undefined
   /** Reads grammars first: an instance that meets one that it cannot read is lost, with all that it compiled. */
   #reader: Promise<GrammarLibrary> | undefined
@@ -48,9 +68,18 @@ export class FormatCompiler implements Disposable {
 
   /** A constraint for an answer whose first token stands at index `first` of the text; the caller disposes of it. */
   async open(form: AnswerForm, first: number): Promise<AnswerConstraint> {
-    const { library, grammar } = await this.#compiled(form)
-    const matcher = await library.api.GrammarMatcher.createGrammarMatcher(grammar)
-    return new GrammarConstraint({ library, matcher, first, tokenizer: this.#tokenizer, vocabSize: this.#vocabSize })
+    const { library, grammar, limits } = await this.#compiled(form)
+    const { GrammarMatcher } = library.api
+    const matcher = await GrammarMatcher.createGrammarMatcher(grammar)
+    const guard = limits && new LengthGuard(await GrammarMatcher.createGrammarMatcher(limits.grammar), limits.spelling)
+    return new GrammarConstraint({
+      library,
+      matcher,
+      guard,
+      first,
+      tokenizer: this.#tokenizer,
+      vocabSize: this.#vocabSize,
+    })
   }
 
   [Symbol.dispose](): void {
@@ -59,7 +88,7 @@ export class FormatCompiler implements Disposable {
     this.#reader = undefined
   }
 
-  async #compiled(form: AnswerForm): Promise<{ readonly library: GrammarLibrary; readonly grammar: CompiledGrammar }> {
+  async #compiled(form: AnswerForm): Promise<Compiled> {
     const key = JSON.stringify(form)
     const known = this.#kept.get(key)
     const compiled = known ?? this.#compile(form)
@@ -72,29 +101,32 @@ export class FormatCompiler implements Disposable {
     return compiled
   }
 
-  async #compile(form: AnswerForm): Promise<{ readonly library: GrammarLibrary; readonly grammar: CompiledGrammar }> {
+  async #compile(form: AnswerForm): Promise<Compiled> {
     const source = await this.#read(form)
     this.#workshop ??= this.#openWorkshop()
-    const { library, compiler } = await this.#workshop
+    const { library, compiler, byteCompiler, spelling } = await this.#workshop
+    const isWide = spelling && hasLimits(form, spelling.leastLimit)
+    const wideSource = isWide ? await this.#read(form, spelling.leastLimit) : undefined
     try {
-      const grammar =
-        typeof source === 'string'
-          ? await compiler.compileGrammar(source)
-          : await compiler.compileStructuralTag({ type: 'structural_tag', format: source })
-      return { library, grammar }
+      const grammar = await compileSource(compiler, wideSource ?? source)
+      const limits =
+        wideSource !== undefined && spelling
+          ? { grammar: await compileSource(byteCompiler, source), spelling }
+          : undefined
+      return { library, grammar, limits }
     } catch {
       this.#workshop = undefined // answers that use it may go on; nothing new is begun in it
       throw unreadable(form, library.complaint())
     }
   }
 
-  /** The grammar of a form: text, or a structure of texts. */
-  async #read(form: AnswerForm): Promise<string | StructuralTagFormat> {
+  /** The grammar of a form: text, or a structure of texts. Limits of strings from `least` characters on are left out. */
+  async #read(form: AnswerForm, least?: number): Promise<string | StructuralTagFormat> {
     checkForm(form)
     this.#reader ??= loadGrammarLibrary()
     const library = await this.#reader
     try {
-      return await grammarOf(form, library)
+      return await grammarOf(form, library, { least, isClear: isClear(form) })
     } catch {
       this.#reader = undefined
       throw unreadable(form, library.complaint())
@@ -106,12 +138,34 @@ export class FormatCompiler implements Disposable {
     const { GrammarCompiler, TokenizerInfo } = library.api
     const { texts, ends } = byteLevelTexts(this.#tokenizer)
     const vocabulary = await TokenizerInfo.createTokenizerInfo(texts, 'byte_level', false, this.#vocabSize, ends)
-    // It would keep what it compiled for ever; we keep the last ones.
-    return { library, compiler: await GrammarCompiler.createGrammarCompiler(vocabulary, false) }
+    const bytes = await TokenizerInfo.createTokenizerInfo(byteTexts(), 'byte_level', false, BYTE_VOCABULARY, [256])
+    // They would keep what they compiled for ever; we keep the last ones.
+    const [compiler, byteCompiler] = await Promise.all([
+      GrammarCompiler.createGrammarCompiler(vocabulary, false),
+      GrammarCompiler.createGrammarCompiler(bytes, false),
+    ])
+    return { library, compiler, byteCompiler, spelling: spellingOf(this.#tokenizer) }
   }
 }
 
 // ---------------------------------------------------------------------------------------------------------------
+
+function compileSource(compiler: GrammarCompiler, source: string | StructuralTagFormat): Promise<CompiledGrammar> {
+  return typeof source === 'string'
+    ? compiler.compileGrammar(source)
+    : compiler.compileStructuralTag({ type: 'structural_tag', format: source })
+}
+
+/** Beside a form of its own it might not be clear whose string a text is in. */
+function isClear(form: AnswerForm): boolean {
+  return form.type !== 'tags' || form.otherwise === undefined
+}
+
+/** Has the form long limits that can be left out of its masks? */
+function hasLimits(form: AnswerForm, least: number): boolean {
+  if (form.type === 'json-schema') return hasLongLimits(form.schema, least)
+  return form.type === 'tags' && isClear(form) && form.tags.some(({ schema }) => hasLongLimits(schema, least))
+}
 
 function checkForm(form: AnswerForm): void {
   if (form.type === 'json-schema') checkSchema(form.schema)
@@ -128,10 +182,16 @@ function checkForm(form: AnswerForm): void {
   }
 }
 
-async function grammarOf(form: AnswerForm, library: GrammarLibrary): Promise<string | StructuralTagFormat> {
-  if (form.type === 'tags') return tagsOf(form, library)
-  if (form.type === 'json') return grammarOfSchema({ type: 'object', additionalProperties: true }, library)
-  if (form.type === 'json-schema') return grammarOfSchema(form.schema, library)
+async function grammarOf(
+  form: AnswerForm,
+  library: GrammarLibrary,
+  lengths: Lengths,
+): Promise<string | StructuralTagFormat> {
+  if (form.type === 'tags') return tagsOf(form, library, lengths)
+  if (form.type === 'json') {
+    return grammarOfSchema({ type: 'object', additionalProperties: true }, library, lengths)
+  }
+  if (form.type === 'json-schema') return grammarOfSchema(form.schema, library, lengths)
   if (form.type === 'choice') return `root ::= ${form.choices.map(quote).join(' | ')}`
   if (form.type === 'regex') return { type: 'regex', pattern: form.pattern }
   ;(await library.api.Grammar.fromEBNF(form.grammar)).dispose()
@@ -139,19 +199,20 @@ async function grammarOf(form: AnswerForm, library: GrammarLibrary): Promise<str
 }
 
 /** One line, with the spaces that `json.dumps` puts: free whitespace is what small models never find out of again. */
-function grammarOfSchema(schema: JsonSchema, { api }: GrammarLibrary): Promise<string> {
-  return api.Testings._jsonSchemaToEBNF(JSON.stringify(schema), false, -1)
+function grammarOfSchema(schema: JsonSchema, { api }: GrammarLibrary, lengths: Lengths): Promise<string> {
+  const written = withLengthPatterns(schema, lengths)
+  return api.Testings._jsonSchemaToEBNF(JSON.stringify(written), false, -1)
 }
 
-async function tagsOf(form: TaggedText, library: GrammarLibrary): Promise<StructuralTagFormat> {
+async function tagsOf(form: TaggedText, library: GrammarLibrary, lengths: Lengths): Promise<StructuralTagFormat> {
   const tags: TagFormat[] = []
   for (const { begin, schema, strict, end } of form.tags) {
-    const grammar = await grammarOfSchema(strict ? schema : relaxSchema(schema), library)
+    const grammar = await grammarOfSchema(strict ? schema : relaxSchema(schema), library, lengths)
     tags.push({ type: 'tag', begin, end, content: { type: 'grammar', grammar } })
   }
   if (form.otherwise) {
     // The library takes no unlimited part as one of several choices: one call at most.
-    const other = await grammarOf(form.otherwise, library)
+    const other = await grammarOf(form.otherwise, library, lengths)
     return { type: 'or', elements: [typeof other === 'string' ? { type: 'grammar', grammar: other } : other, ...tags] }
   }
   const stop = form.single

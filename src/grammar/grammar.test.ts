@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { loadTokenizer, type Tokenizer } from '../text/index.ts'
 import { createTree } from '../tree/index.ts'
+import { uniformAt } from '../util/rng.ts'
 import { FormatCompiler, type AnswerConstraint, type AnswerForm, type JsonSchema } from './index.ts'
 
 let tokenizer: Tokenizer
@@ -74,6 +75,97 @@ describe('a format', () => {
   })
 })
 
+describe('lengths of strings', () => {
+  /** What may come. The last word of a mask has bits beyond the vocabulary, which mean nothing. */
+  const idsOf = (constraint: AnswerConstraint, prefix: readonly number[]): number[] => {
+    const mask = constraint.allowed(prefix)
+    return Array.from({ length: tokenizer.vocabSize }, (_, id) => id).filter((id) => (mask[id >> 5]! >>> (id & 31)) & 1)
+  }
+  const character = String.raw`([^"\\\x00-\x1f]|\\(["\\/bfnrt]|u[0-9a-fA-F]{4}))`
+  const object = (properties: Record<string, JsonSchema>): JsonSchema => ({
+    ...{ type: 'object', properties, required: Object.keys(properties), additionalProperties: false },
+  })
+  const two = object({
+    a: { type: 'string', minLength: 2, maxLength: 24 },
+    b: { type: ['string', 'null'], maxLength: 30 },
+  })
+  const pattern = `\\{"a": "${character}{2,24}", "b": ("${character}{0,30}"|null)\\}`
+
+  it.each([
+    ['', true],
+    ['x'.repeat(30), true],
+    ['x'.repeat(31), false],
+    ['ä'.repeat(30), true],
+    ['ä'.repeat(31), false],
+    ['\\n'.repeat(30), true],
+    ['\\n'.repeat(31), false],
+    [`${'x'.repeat(29)}\\u00e4`, true],
+    [`${'x'.repeat(30)}\\u00e4`, false],
+    ['a\tb', false],
+  ])('hold: %j is %s', async (text, good) => {
+    const schema: JsonSchema = { type: 'string', maxLength: 30 }
+    expect(await takes({ type: 'json-schema', schema }, `"${text}"`)).toBe(good)
+  })
+
+  it('of 0 at least are no lengths', async () => {
+    for (const text of ['""', '"ab"', '"\\""']) {
+      expect(await takes({ type: 'json-schema', schema: { type: 'string', minLength: 0 } }, text)).toBe(true)
+    }
+  })
+
+  it('give the masks that a grammar would give which counts itself, wherever an answer goes', async () => {
+    using limited = await open({ type: 'json-schema', schema: two })
+    using counted = await open({ type: 'regex', pattern })
+    const content = ['x', 'hello', ' ', 'ä', '\\n', '\\u00e4', '\\"', '€', 'the ', '1']
+    const ends = ['"', '", "b": "', '", "b": null}', '"}']
+    let full = 0
+    for (let walk = 0; walk < 12; walk++) {
+      const prefix: number[] = tokensOf('{"a": "')
+      for (let step = 0; step < 60 && prefix.at(-1) !== tokenizer.eos; step++) {
+        const text = tokenizer.detokenize(prefix)
+        expect(idsOf(limited, prefix), text).toEqual(idsOf(counted, prefix))
+        // Stays in a string until it is full, most of the time.
+        const pieces = step % 20 < 17 ? content : ends
+        const wanted = tokensOf(pieces[Math.floor(uniformAt(walk, step) * pieces.length)]!)
+        const refused = wanted.findIndex(
+          (token, index) => !counted.allows([...prefix, ...wanted.slice(0, index)], token),
+        )
+        wanted.slice(0, refused < 0 ? wanted.length : refused + 1).forEach((token, index) => {
+          const before = [...prefix, ...wanted.slice(0, index)]
+          expect(limited.allows(before, token), text).toBe(counted.allows(before, token))
+        })
+        prefix.push(...wanted.slice(0, refused < 0 ? wanted.length : refused))
+        if (refused >= 0 && pieces === content) full++
+      }
+    }
+    expect(full).toBeGreaterThan(20)
+    // A string that is too short may not end.
+    using again = await open({ type: 'json-schema', schema: two })
+    for (const text of ['{"a": "', '{"a": "x', '{"a": "xy', '{"a": "\\', '{"a": "\\"']) {
+      expect(idsOf(again, tokensOf(text)), text).toEqual(idsOf(counted, tokensOf(text)))
+    }
+  })
+
+  it('hold along a tree, and between the marks of tools', async () => {
+    const schema = object({ a: { type: 'string', maxLength: 20 } })
+    const tag = { trigger: '<call>', begin: '<call>', schema, strict: true, end: '</call>' }
+    const form: AnswerForm = { type: 'tags', tags: [tag], required: false, single: false }
+    const call = (length: number): string => `free "text" <call>{"a": "${'x'.repeat(length)}"}</call>`
+    expect(await takes(form, call(20))).toBe(true)
+    expect(await takes(form, call(21))).toBe(false)
+    using constraint = await open({ type: 'json-schema', schema })
+    const prefix = tokensOf(`{"a": "${'y '.repeat(9)}`)
+    const [y] = tokensOf('y')
+    const tree = createTree(prefix.at(-1)!)
+    const chain = [y!, y!, y!].reduce<number[]>(
+      (nodes, token) => [...nodes, tree.add(nodes.at(-1) ?? 0, token, -1)],
+      [],
+    )
+    expect(constraint.reachable(prefix, tree)).toEqual(chain.slice(0, 2))
+    expect(constraint.reachable(prefix, tree)).toEqual(chain.slice(0, 2))
+  })
+})
+
 it('behind the end anything may come', async () => {
   using constraint = await open({ type: 'choice', choices: ['a'] })
   const ended = [...tokensOf('a'), tokenizer.eos!]
@@ -121,6 +213,8 @@ describe('schemas', () => {
     ['properties', { anyOf: [{ type: 'object' }], properties: {} }],
     ['pattern', { type: 'string', pattern: 'a', maxLength: 3 }],
     ['maxLength', { type: 'string', maxLength: 1e9 }],
+    ['format', { type: 'string', format: 'date', maxLength: 30 }],
+    ['type', { maxLength: 30 }],
     ['"q"', { type: 'object', properties: {}, required: ['q'] }],
     ['#/properties/a/items', { type: 'object', properties: { a: { items: { if: true } } } }],
     ['nonsense', { type: 'nonsense' }],

@@ -6,6 +6,7 @@ import type { GrammarMatcher } from '@mlc-ai/web-xgrammar'
 import { assert } from '../util/assert.ts'
 import type { Tokenizer } from '../text/index.ts'
 import type { NodeId, TokenId, TokenTree } from '../tree/index.ts'
+import type { LengthGuard } from './length-guard.ts'
 import type { GrammarLibrary } from './library.ts'
 import type { AnswerConstraint } from './types.ts'
 
@@ -13,6 +14,8 @@ import type { AnswerConstraint } from './types.ts'
 export interface ConstraintParts {
   readonly library: GrammarLibrary
   readonly matcher: GrammarMatcher
+  /** Keeps to limits that the matcher does not know. */
+  readonly guard?: LengthGuard | undefined
   readonly tokenizer: Pick<Tokenizer, 'tokenize' | 'bytes' | 'eos' | 'isEnd'>
   /** Entries of the model's logits. */
   readonly vocabSize: number
@@ -43,9 +46,11 @@ export class GrammarConstraint implements AnswerConstraint {
 
   allowed(prefix: readonly TokenId[]): Int32Array {
     this.#seek(prefix)
-    const { library, matcher, vocabSize } = this.#parts
+    const { library, matcher, guard, vocabSize } = this.#parts
     if (matcher.isTerminated()) return new Int32Array(Math.ceil(vocabSize / 32)).fill(-1)
-    return library.mask(matcher)
+    const mask = library.mask(matcher)
+    guard?.restrict(mask, matcher)
+    return mask
   }
 
   reachable(prefix: readonly TokenId[], tree: TokenTree): NodeId[] {
@@ -88,6 +93,7 @@ export class GrammarConstraint implements AnswerConstraint {
 
   [Symbol.dispose](): void {
     this.#parts.matcher.dispose()
+    this.#parts.guard?.[Symbol.dispose]()
   }
 
   /** May nothing come but the end? */
@@ -120,7 +126,12 @@ export class GrammarConstraint implements AnswerConstraint {
   }
 
   #enter(token: TokenId): boolean {
-    if (!this.#parts.matcher.acceptToken(token)) return false
+    const { matcher, guard } = this.#parts
+    if (!matcher.acceptToken(token)) return false
+    if (guard && !guard.enter(token)) {
+      matcher.rollBack(1)
+      return false
+    }
     this.#read.push(token)
     return true
   }
@@ -128,6 +139,7 @@ export class GrammarConstraint implements AnswerConstraint {
   #leave(count: number): void {
     if (count === 0) return
     this.#parts.matcher.rollBack(count)
+    this.#parts.guard?.leave(count)
     this.#read.length -= count
   }
 }

@@ -129,6 +129,10 @@ function* troublesOfCompany(schema: Keywords, place: string): Generator<Trouble,
     const keys = ['minLength', 'maxLength', 'format']
     yield { keys, error: errorAt(place, '"pattern" without lengths and "format"', 'both') }
   }
+  if (minLength === undefined && maxLength === undefined) return
+  const keys = ['minLength', 'maxLength']
+  if (format !== undefined) yield { keys, error: errorAt(place, '"format" without lengths', 'both') }
+  if (schema['type'] === undefined) yield { keys, error: errorAt(place, 'lengths beside "type"', 'them alone') }
 }
 
 function* troublesOfNumbers(schema: Keywords, place: string): Generator<Trouble, void, undefined> {

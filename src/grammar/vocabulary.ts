@@ -13,6 +13,11 @@ export function byteLevelTexts(tokenizer: Tokenizer): { readonly texts: string[]
   return { texts, ends }
 }
 
+/** [257] all bytes, spelled in the same way, and an end without a text. */
+export function byteTexts(): string[] {
+  return [...byteAlphabet(), '']
+}
+
 // ---------------------------------------------------------------------------------------------------------------
 
 /** [256] visible Latin-1 characters stand for themselves, all others for characters from U+0100 on. */

@@ -31,6 +31,8 @@ export interface GraphModelParts {
   readonly cache: KvCache
   /** Rows of the cache that belong to sequences; those after them are `prefixes`'. */
   readonly sequenceSlots: number
+  /** Sequences of any capacity share the rows. */
+  readonly pooled: boolean
   readonly prefixes: PrefixCache | undefined
   readonly spec: ModelSpec
   readonly context: number
@@ -77,11 +79,17 @@ export class GraphModel implements PricedModel {
     return this.#parts.rowPadding
   }
 
+  /** Tokens whose rows all sequences together can hold. */
+  get cacheTokens(): number {
+    const { sequenceSlots, context, pooled } = this.#parts
+    return pooled ? sequenceSlots - SLACK_ROWS : context * Math.floor(sequenceSlots / (context + SLACK_ROWS))
+  }
+
   open(options: OpenOptions = {}): Sequence {
     this.#requireLive()
     const capacity = options.capacity ?? this.context
     assert(Number.isInteger(capacity) && capacity > 0, `a sequence of ${capacity} tokens`)
-    const region = this.#pool.take(capacity + SLACK_ROWS)
+    const region = this.#pool.take(regionSlots(capacity, this.#parts.pooled))
     if (!region) {
       throw new UsageError(
         'busy',
@@ -91,6 +99,7 @@ export class GraphModel implements PricedModel {
     const sequence = new CacheSequence({
       cache: this.#parts.cache,
       region,
+      capacity,
       layerCount: this.#parts.config.layerCount,
       score: (batch) => this.score(batch),
       release: () => {
@@ -209,6 +218,12 @@ export class GraphModel implements PricedModel {
 }
 
 // ---------------------------------------------------------------------------------------------------------------
+
+/** Slots of a sequence of so many tokens. Where they share a pool, each begins at a step: where sums begin decides how they round. */
+export function regionSlots(capacity: number, pooled: boolean): number {
+  const slots = capacity + SLACK_ROWS
+  return pooled ? Math.ceil(slots / SLOT_STEP) * SLOT_STEP : slots
+}
 
 /** The cache of beginnings as sequences see it. */
 function prefixStore(prefixes: PrefixCache, ownOf: (sequence: Sequence) => CacheSequence): PrefixStore {

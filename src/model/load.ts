@@ -5,7 +5,7 @@ import { KvCache, PREFIX_BLOCK, PrefixCache, type CacheEviction } from '../cache
 import { loadGguf, type GgufModel } from '../gguf/index.ts'
 import { openBackend, TYPE, type Backend } from '../tensor/index.ts'
 import { readConfig, type ModelConfig } from './config.ts'
-import { GraphModel } from './graph-model.ts'
+import { GraphModel, regionSlots } from './graph-model.ts'
 import { planGroups, type PlannedGroup } from './kernel-plan.ts'
 import { KernelWeights } from './kernel-weights.ts'
 import { findRowPadding } from './invariance.ts'
@@ -25,6 +25,8 @@ export interface LoadModelOptions extends LoadWeightsOptions {
   readonly context?: number | undefined
   /** Sequences of full context that fit into the cache at the same time. Default 1. */
   readonly sequences?: number | undefined
+  /** Tokens that all sequences share, whatever the capacity of each; at least the context. Default: a context for each. */
+  readonly cacheTokens?: number | undefined
   /** Bytes of memory for rows of beginnings that texts share (`GraphModel.prefixes`). Default 0: none. */
   readonly prefixBytes?: number | undefined
   /** Which of these rows go where there is no room. Default `lru`. */
@@ -63,7 +65,8 @@ export async function loadModel(file: string | GgufModel, options: LoadModelOpti
   let cache: KvCache | undefined
   try {
     ;({ weights, kernelWeights } = await loadWeights(backend, gguf, config, options))
-    const sequenceSlots = (context + SLACK_ROWS) * (options.sequences ?? 1)
+    const pooled = options.cacheTokens !== undefined
+    const sequenceSlots = pooled ? pooledSlots(context, options) : (context + SLACK_ROWS) * (options.sequences ?? 1)
     const slots = sequenceSlots + prefixSlots(options, 2 * kvWidth * config.layerCount)
     cache = new KvCache(
       backend,
@@ -81,6 +84,7 @@ export async function loadModel(file: string | GgufModel, options: LoadModelOpti
       kernelWeights,
       cache,
       sequenceSlots,
+      pooled,
       prefixes: slots > sequenceSlots ? new PrefixCache(cache, sequenceSlots, options.cacheEviction) : undefined,
       spec,
       context,
@@ -134,6 +138,13 @@ async function loadWeights(
 function planKernels(backend: Backend, file: GgufModel, config: ModelConfig): readonly PlannedGroup[] {
   const { kernels } = backend
   return kernels ? planGroups(file, config, kernels.packedBytes) : []
+}
+
+/** Rows that sequences of any capacity share. */
+function pooledSlots(context: number, { cacheTokens = context }: LoadModelOptions): number {
+  if (Number.isInteger(cacheTokens) && cacheTokens >= context) return regionSlots(cacheTokens, true)
+  const message = `expected at least ${context} tokens of shared cache (the context), got ${cacheTokens}; raise it or take a smaller context`
+  throw new UsageError('bad-option', message)
 }
 
 /** Rows for beginnings, in whole blocks; `width`: numbers of a token's rows. */

@@ -14,6 +14,8 @@ const PREFILL_ROWS = 64
 export interface SequenceParts {
   readonly cache: KvCache
   readonly region: Region
+  /** Most tokens; beyond them the region has `SLACK_ROWS` at least. */
+  readonly capacity: number
   readonly layerCount: number
   readonly score: (batch: readonly ScoreItem[]) => Promise<Scores[]>
   readonly release: () => void
@@ -35,7 +37,7 @@ export class CacheSequence implements Sequence {
   constructor(parts: SequenceParts) {
     this.#parts = parts
     this.region = parts.region
-    this.capacity = parts.region.size - SLACK_ROWS
+    this.capacity = parts.capacity
   }
 
   get length(): number {

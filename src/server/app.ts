@@ -91,7 +91,7 @@ function createContext(engine: Engine, options: ServerOptions): ServerContext {
       names: options.metrics ?? ['heterospec'],
       gate,
       modelName: first,
-      capacity: engine.sequences * engine.context,
+      capacity: engine.cacheTokens,
       prefixCache: () => engine.prefixCache,
     }),
     logger: options.logger ?? silentLogger,

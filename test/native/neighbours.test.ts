@@ -40,6 +40,11 @@ const worlds: Record<string, World> = {
     model: { architecture: 'qwen2', weightType: 'q4_0', seed: 4 },
     options: { context: 160, kernels: false, kvType: 'q8_0', prefixCacheBytes: 1 << 20 },
   },
+  // Rows for two large requests and a small one, at places that change.
+  'llama, q4_0, no kernels, one pool': {
+    model: { weightType: 'q4_0', seed: 6 },
+    options: { context: 192, kernels: false, cacheTokens: 1100, prefixCacheBytes: 1 << 18, cacheEviction: 'mark-predict' },
+  },
   'llama, f32, untied': { model: { tied: false, seed: 5 }, options: { context: 256, kvType: 'f32', prefixCacheBytes: 1 << 17 } },
 }
 

@@ -168,7 +168,12 @@ describe('the server', () => {
   it('tells what it is without naming files', async () => {
     const { text } = await ask(serverOf(engine, { sampling: { topK: 40 } }), '/props')
     const props = JSON.parse(text) as object
-    expect(props).toMatchObject({ total_slots: 1, cache_eviction: null, model_alias: 'tiny', default_generation_settings: { n_ctx: 2048 } })
+    expect(props).toMatchObject({
+      total_slots: 1,
+      cache_eviction: null,
+      model_alias: 'tiny',
+      default_generation_settings: { n_ctx: 2048 },
+    })
     expect(text).not.toContain('.gguf')
   })
 

@@ -103,14 +103,14 @@ function withModel(model: string | undefined, options: Typed): Typed {
 /** While the model loads, Ctrl-C ends the program. */
 async function openInterruptibly(
   typed: Typed,
-  { parallel, cacheRam, cacheEviction }: ServeSettings,
+  { parallel, cacheTokens, cacheRam, cacheEviction }: ServeSettings,
   speculative: ReturnType<typeof readSpeculation>,
 ): Promise<{ readonly engine: Engine; readonly stored: string }> {
   using interrupt = listenForInterrupt({ terminate: true })
   const { signal } = interrupt
   const quiet = typed['quiet'] === true
   const { name: stored, path } = await locateModel(typed, { signal, quiet })
-  const cache = { prefixCacheBytes: cacheRam * 2 ** 20, cacheEviction }
+  const cache = { prefixCacheBytes: cacheRam * 2 ** 20, cacheEviction, cacheTokens }
   const settings = { signal, speculative, quiet, sequences: parallel, ...cache }
   return { engine: await openFromFlags({ ...typed, model: path }, settings), stored }
 }
