@@ -6,7 +6,7 @@
  *
  * Further flags: --clients 1,4,8,16 --rates 0.5,0.8,1.1 (of what `off` manages with the most clients; `none`: no such loads) --rounds 3
  * --per-client 2 (requests of a block) --tokens 64 --slots 8 --context 1024 --seed 1 --suite FILE --longest 1500 (characters of a prompt)
- * --llama-args '--spec-type ngram-simple; ...' (a side for each set) --markdown on
+ * --llama-args='--spec-type ngram-simple; ...' (a side for each set) --markdown on
  */
 import { loadSuite } from '../src/bench/index.ts'
 import { collectProvenance } from '../src/bench/provenance.ts'

@@ -12,8 +12,10 @@
 export interface Cycle {
   /** Sequences in the pass, all of them decoding. */
   readonly requests: number
-  /** What a plain pass of theirs is said to take. */
-  readonly listMs: number
+  /** Mean tokens in the cache of each. */
+  readonly context: number
+  /** What a plain pass of so many at so much context is said to take, as the list stands now. */
+  readonly listMs: (requests: number, context: number) => number
   /** What the cycle took. */
   readonly ms: number
   /** Somebody drafted, or tried to. */
@@ -39,7 +41,7 @@ const GO_ON = 0.02
 /** Cycles that the mean gain remembers while drafting goes on. */
 const MEMORY = 16
 /** While drafting goes on, a plain cycle is timed every so often. */
-const PLAIN_EVERY = 64
+const PLAIN_EVERY = 48
 /** Plain cycles that the mean of their times remembers. */
 const PLAIN_MEMORY = 8
 /** Plain cycles before the first trial. */
@@ -49,9 +51,11 @@ const SLOWEST = 3
 
 /** What is known of one size of batch. */
 interface Load {
-  /** What a plain cycle takes over what the list says of its pass, and how many told. */
-  slowness: number
+  /** Plain cycles that were timed, and means over the latest of them. */
   timed: number
+  ms: number
+  requests: number
+  context: number
   drafting: boolean
   /** Cycles of the trial that are left; 0 outside of one. */
   trial: number
@@ -82,18 +86,19 @@ export class LoadGate {
   }
 
   /** A cycle of decoding sequences ended. */
-  observe({ requests, listMs, ms, drafted, accepted }: Cycle): void {
+  observe(cycle: Cycle): void {
+    const { requests, ms, drafted, accepted } = cycle
     const afterDraft = this.#afterDraft
     this.#afterDraft = drafted
-    if (requests < 2 || !(listMs > 0)) return
+    if (requests < 2) return
     const load = this.#of(requests)
     if (drafted) {
-      if (load.drafting) judge(load, accepted / requests, ms / (load.slowness * listMs))
+      if (load.drafting) judge(load, accepted / requests, ms / plainMs(load, cycle))
       return
     }
     // What follows a draft still works for it.
     const timed = !afterDraft
-    if (timed) time(load, ms / listMs)
+    if (timed) time(load, cycle)
     if (!load.drafting && --load.wait <= 0) begin(load, TRIAL)
     else if (load.drafting && load.trial === 0 && timed) load.wait = PLAIN_EVERY
   }
@@ -113,14 +118,25 @@ export class LoadGate {
 // ---------------------------------------------------------------------------------------------------------------
 
 const NEW: Load = {
-  ...{ slowness: 1, timed: 0, drafting: true, trial: TRIAL, gain: 0, judged: 0 },
+  ...{ timed: 0, ms: 0, requests: 0, context: 0, drafting: true, trial: TRIAL, gain: 0, judged: 0 },
   ...{ interval: SOONEST, wait: 0 },
 }
 
-function time(load: Load, slowness: number): void {
-  const seen = load.timed === 0 ? slowness : Math.min(slowness, SLOWEST * load.slowness)
+function time(load: Load, cycle: Cycle): void {
+  const ms = load.timed === 0 ? cycle.ms : Math.min(cycle.ms, SLOWEST * load.ms)
   load.timed++
-  load.slowness += (seen - load.slowness) / Math.min(load.timed, PLAIN_MEMORY)
+  const share = 1 / Math.min(load.timed, PLAIN_MEMORY)
+  load.ms += share * (ms - load.ms)
+  load.requests += share * (cycle.requests - load.requests)
+  load.context += share * (cycle.context - load.context)
+}
+
+/**
+ * What the cycle would have taken without drafts: what such cycles took, and of the list only what it says about more text and more
+ * sequences. It learns from every pass, wide ones too, and must not move what they are compared with.
+ */
+function plainMs(load: Load, { requests, context, listMs }: Cycle): number {
+  return (load.ms * listMs(requests, context)) / listMs(load.requests, load.context)
 }
 
 function begin(load: Load, cycles: number): void {

@@ -211,7 +211,7 @@ export class SharedPasses implements Host {
     if (cycle) {
       const requests = cycle.guests.length
       for (const cost of costsOf(cycle.guests)) {
-        gateOf(cost).observe({ ...cycle, requests, listMs: cost.targetMs(requests, cycle.context) })
+        gateOf(cost).observe({ ...cycle, requests, listMs: (rows, context) => cost.targetMs(rows, context) })
       }
     }
     for (const cost of costsOf(decoding)) gateOf(cost).decide(decoding.length, this.reading > 0)

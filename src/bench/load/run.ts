@@ -93,6 +93,9 @@ class Run {
       this.#setup.onProgress?.(++this.#done, this.#total)
     }
     const plainOf = new Map(sides.map(({ name, plain }) => [name, plain]))
+    // In the order of the sides, whoever's turn it was.
+    const place = ({ side }: { readonly side: string }): number => sides.findIndex(({ name }) => name === side)
+    measured.sort(([a], [b]) => place(a) - place(b))
     for (const [about, block] of measured) {
       const plain = heard.get(plainOf.get(about.side) ?? '') ?? []
       const texts = new Map(plain.filter(({ error }) => !error).map(({ question, text }) => [question, text]))
