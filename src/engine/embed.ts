@@ -16,7 +16,7 @@ export async function embed(parts: EngineParts, request: EmbedRequest): Promise<
   const { context, spec } = model
   const tokens = encodePrompt({ tokenizer, template, spec, context }, request.input)
   const cost = await parts.prices.for(parts.speculation.budget.policy)
-  const slot = await parts.slots.take([], signal, priority)
+  const slot = await parts.slots.take([], { signal, priority, maxTokens: tokens.length })
   const { sequence } = slot
   try {
     using seat = parts.passes.join({ cost, priority, signal })

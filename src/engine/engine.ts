@@ -5,43 +5,22 @@
 import { availableParallelism } from 'node:os'
 import { DisposeStack } from '../util/dispose.ts'
 import { readEnvironment } from '../util/env.ts'
-import { DisposedError, UsageError } from '../util/errors.ts'
-import { joinSignals } from '../util/signals.ts'
+import { UsageError } from '../util/errors.ts'
 import { autoHeadsFolder, loadGguf, type GgufModel } from '../gguf/index.ts'
 import { FormatCompiler } from '../grammar/index.ts'
 import { loadModel, openBackend, type Backend, type GraphModel, type LoadModelOptions } from '../model/index.ts'
 import { createTemplate, loadTokenizer, type ChatTemplate, type Tokenizer } from '../text/index.ts'
 import { AutoHead } from './auto.ts'
 import { calibrationFolders, Calibrations } from './calibration.ts'
-import { openChat } from './chat.ts'
 import { draftLoaders } from './draft-models.ts'
 import { DraftingTable, resolveSpeculation } from './drafting.ts'
-import { embed } from './embed.ts'
-import { formOf } from './form.ts'
-import { collect, generate, type Conditions } from './generate.ts'
+import { LoadedEngine } from './loaded-engine.ts'
 import type { ResolvedSpeculation } from './options.ts'
-import { openLab } from './lab.ts'
 import { Prices } from './prices.ts'
-import { Reading } from './reading.ts'
 import { SharedPasses } from './shared-passes.ts'
 import { SharedPrompts } from './shared-prompts.ts'
 import { SlotTable } from './slots.ts'
-import type {
-  ChatOptions,
-  ChatSession,
-  CostIdentity,
-  CostRow,
-  Embedding,
-  EmbedRequest,
-  Engine,
-  EngineLab,
-  EngineOptions,
-  FormRequest,
-  GenerateEvent,
-  GenerateRequest,
-  GenerateResult,
-  LoadProgress,
-} from './types.ts'
+import type { CostIdentity, Engine, EngineOptions, LoadProgress } from './types.ts'
 
 /** Everything that a request may use. */
 export interface EngineParts {
@@ -155,119 +134,6 @@ function priceIdentity(backend: Backend, model: GraphModel, threads: number, opt
     library: [ggml.probe.ggmlCommit, ggml.probe.cpuLibrary, kernels?.path, kernels?.set].join(' '),
     threads,
     kvType: options.kvType ?? 'f16',
-  }
-}
-
-class LoadedEngine implements Engine {
-  readonly threads: number
-  readonly lab: EngineLab
-  readonly #parts: EngineParts
-  readonly #stack: DisposeStack
-  readonly #closing = new AbortController()
-  readonly #running = new Set<Reading>()
-  readonly #embedding = new Set<Promise<Embedding>>()
-
-  constructor(parts: EngineParts, threads: number, stack: DisposeStack) {
-    this.#parts = parts
-    this.threads = threads
-    this.lab = openLab(parts, (request, conditions) => this.#start(request, conditions))
-    this.#stack = stack
-  }
-
-  get spec(): Engine['spec'] {
-    return this.#parts.model.spec
-  }
-
-  get tokenizer(): Tokenizer {
-    return this.#parts.tokenizer
-  }
-
-  get template(): ChatTemplate | undefined {
-    return this.#parts.template
-  }
-
-  get sequences(): number {
-    return this.#parts.slots.limit
-  }
-
-  get prefixCache(): Engine['prefixCache'] {
-    return this.#parts.model.prefixes?.use
-  }
-
-  get cacheTokens(): number {
-    return this.#parts.model.cacheTokens
-  }
-
-  get context(): number {
-    return this.#parts.model.context
-  }
-
-  generate(request: GenerateRequest): AsyncIterable<GenerateEvent> {
-    return this.#start(request)
-  }
-
-  complete(request: GenerateRequest): Promise<GenerateResult> {
-    return collect(this.generate(request))
-  }
-
-  async embed(request: EmbedRequest): Promise<Embedding> {
-    if (this.#closing.signal.aborted) throw new DisposedError('engine')
-    using joined = joinSignals([this.#closing.signal, ...(request.signal ? [request.signal] : [])])
-    const work = embed(this.#parts, { ...request, signal: joined.signal })
-    this.#embedding.add(work)
-    try {
-      return await work
-    } finally {
-      this.#embedding.delete(work)
-    }
-  }
-
-  chat(options: ChatOptions = {}): ChatSession {
-    return openChat(this, options)
-  }
-
-  async prepareForm(request: FormRequest): Promise<void> {
-    const form = formOf(request)
-    if (form) await this.#parts.formats.prepare(form)
-  }
-
-  async costTable(): Promise<readonly CostRow[]> {
-    const cost = await this.#parts.prices.measured()
-    return cost.costTable()
-  }
-
-  /**
-   * Ends running requests (they finish as `aborted` within one round), then frees everything. Requests whose reader went
-   * away, or waits for this very call, end without a last event.
-   */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#closing.abort()
-    await Promise.all([...this.#running].map((reading) => reading.end()))
-    await Promise.allSettled(this.#embedding)
-    await this.#stack[Symbol.asyncDispose]()
-  }
-
-  #start(request: GenerateRequest, conditions?: Conditions): AsyncIterable<GenerateEvent> {
-    const reading: Reading = new Reading(this.#run(request, conditions, () => reading))
-    return reading
-  }
-
-  /** Keeps account of what runs, so that the end can wait for it. */
-  async *#run(
-    request: GenerateRequest,
-    conditions: Conditions | undefined,
-    reading: () => Reading,
-  ): AsyncGenerator<GenerateEvent, void, undefined> {
-    if (this.#closing.signal.aborted) throw new DisposedError('engine')
-    this.#running.add(reading())
-    reading().live = true
-    using joined = joinSignals([this.#closing.signal, ...(request.signal ? [request.signal] : [])])
-    try {
-      yield* generate(this.#parts, { ...request, signal: joined.signal }, conditions)
-    } finally {
-      this.#running.delete(reading())
-      reading().live = false
-    }
   }
 }
 
