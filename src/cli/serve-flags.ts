@@ -14,7 +14,7 @@ import { addFlags } from './options.ts'
 export const serveSchema = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('address to listen on; 0.0.0.0 is the whole network'),
   port: z.int().min(0).max(65535).default(8080).describe('port to listen on; 0 takes a free one'),
-  parallel: z.int().min(1).max(256).default(1).describe('answers in work at a time, each with its own cache'),
+  parallel: z.int().min(1).max(256).default(4).describe('answers in work at a time, each with its own cache'),
   cacheTokens: z
     .int()
     .min(1)

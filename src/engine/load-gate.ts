@@ -36,8 +36,8 @@ const SHARE = 0.004
 const SOONEST = 16
 const LATEST = 1024
 /** What a trial must bring, in plain cycles per cycle, for drafting to go on, and what it must bring then: less may be chance. */
-const BEGIN = 0.05
-const GO_ON = 0.02
+const BEGIN = 0.08
+const GO_ON = 0.04
 /** Cycles that the mean gain remembers while drafting goes on. */
 const MEMORY = 16
 /** While drafting goes on, a plain cycle is timed every so often. */

@@ -11,6 +11,7 @@ import { assert } from '../util/assert.ts'
 import {
   bestNodes,
   emittedTokens,
+  pathLogProbs,
   type NodeId,
   type RoundOutcome,
   type TokenId,
@@ -70,7 +71,6 @@ interface Round {
   readonly prices: RoundPrices
   readonly drafted: boolean
   readonly divided: boolean
-  readonly resting: boolean
   /** The largest tree seen, before pruning. */
   tree: TokenTree | undefined
   /** Levels grown one by one; undefined for trees that come in one piece. */
@@ -105,6 +105,7 @@ class Goodput implements BudgetPolicy {
   readonly #asked: AskedNodes
   #walks: readonly Walk[] = []
   #round: Round | undefined
+  #resting = false
   #draftedRounds = 0
 
   constructor(options: GoodputOptions, memory: PolicyMemory) {
@@ -118,6 +119,13 @@ class Goodput implements BudgetPolicy {
 
   plan(context: RoundContext): Budget {
     const { depth, width, maxNodes } = this.#options
+    this.#resting = context.resting === true
+    if (this.#resting) {
+      // Others wait: what a plain round costs and teaches is worth less than the time.
+      this.#round = undefined
+      this.#walks = []
+      return NO_DRAFT
+    }
     const prices = roundPrices(context)
     const limit = Math.min(maxNodes, context.room)
     const divided = context.divided === true
@@ -127,17 +135,9 @@ class Goodput implements BudgetPolicy {
       ? Math.min(limit, this.#asked.count)
       : (stairs.find((count) => count >= this.#asked.count) ?? limit)
     const most = { depth: Math.min(depth, context.room), width, nodes, ...(divided && { least: prices.least }) }
-    const rests = context.resting === true || (this.#timer.due && !divided)
-    const drafted = most.nodes > 0 && !rests && this.#gate.open()
-    this.#round = {
-      prices,
-      drafted,
-      divided,
-      resting: context.resting === true,
-      tree: undefined,
-      levels: undefined,
-      choice: PLAIN,
-    }
+    const timed = this.#timer.due && !divided
+    const drafted = most.nodes > 0 && !timed && this.#gate.open()
+    this.#round = { prices, drafted, divided, tree: undefined, levels: undefined, choice: PLAIN }
     this.#acceptance.refresh()
     return drafted ? most : NO_DRAFT
   }
@@ -160,16 +160,16 @@ class Goodput implements BudgetPolicy {
   }
 
   chances(tree: TokenTree): Float64Array | undefined {
-    return this.#round?.divided && tree.size > 1 ? this.#acceptance.pathProbs(tree) : undefined
+    if (tree.size === 1) return undefined
+    // Not drafted and yet there: a format says what must come.
+    if (this.#resting) return Float64Array.from(pathLogProbs(tree), Math.exp)
+    return this.#round?.divided ? this.#acceptance.pathProbs(tree) : undefined
   }
 
   observe(outcome: RoundOutcome): void {
     const round = this.#round
     if (round === undefined) return
     this.#round = undefined
-    // Others wait: what a plain round teaches is worth less than the time.
-    this.#walks = round.resting ? [] : this.#walks
-    if (round.resting) return
     const emitted = emittedTokens(outcome)
     if (round.divided) round.choice = this.#choiceOf(outcome, round.prices)
     this.#learnAcceptance(round.tree ?? outcome.tree, emitted)
@@ -181,9 +181,9 @@ class Goodput implements BudgetPolicy {
   }
 
   explain(): Explanation | undefined {
+    if (this.#resting) return { nodes: 0, reason: RESTING }
     if (this.#round === undefined) return undefined
-    const { prices, drafted, divided, resting, levels, choice } = this.#round
-    if (resting) return { nodes: 0, reason: RESTING }
+    const { prices, drafted, divided, levels, choice } = this.#round
     if (!drafted)
       return { nodes: 0, reason: this.#timer.due && !divided ? 'a plain pass is timed' : 'drafts do not pay' }
     return {
