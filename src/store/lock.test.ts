@@ -82,8 +82,13 @@ describe('withLock', () => {
   })
 
   it('stops the work when the lock was taken away, and leaves the new owner its lock', async () => {
-    const work = withLock(path, { heartbeatMs: 10 }, (signal) => pause(5000, signal))
-    await expect.poll(() => existsSync(path)).toBe(true)
+    let isInside = false
+    const work = withLock(path, { heartbeatMs: 10 }, (signal) => {
+      isInside = true
+      return pause(5000, signal)
+    })
+    // The file is there before its owner stands in it.
+    await expect.poll(() => isInside).toBe(true)
     await foreign(processId())
     await expect(work).rejects.toMatchObject({ code: 'busy' })
     expect(await readFile(path, 'utf8')).toContain('foreign')

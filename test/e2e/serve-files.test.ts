@@ -120,8 +120,10 @@ describe('the trace of a server', () => {
     mkdirSync(place)
     const ask = await start(['--trace', file])
     // Answers do not wait for their trace.
-    const written = (): number =>
-      existsSync(file) ? linesOf(file).reduce((sum, line) => sum + line.emitted.length, 0) : 0
+    const written = (): number => {
+      const begun = existsSync(file) && readFileSync(file, 'utf8').endsWith('\n')
+      return begun ? linesOf(file).reduce((sum, line) => sum + line.emitted.length, 0) : 0
+    }
     await ask()
     await vi.waitUntil(() => written() === 29, { timeout: 60_000 })
     rmSync(file)
