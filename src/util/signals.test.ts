@@ -1,5 +1,5 @@
 import { getEventListeners } from 'node:events'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { joinSignals } from './signals.ts'
 
 describe('joined signals', () => {
@@ -21,5 +21,17 @@ describe('joined signals', () => {
       expect(joined.signal.aborted).toBe(false)
     }
     expect(getEventListeners(long.signal, 'abort')).toEqual([])
+  })
+
+  it('are no leak, however many there are at a time', async () => {
+    const warned = vi.fn()
+    process.on('warning', warned)
+    const long = new AbortController()
+    const joined = Array.from({ length: 20 }, () => joinSignals([long.signal]))
+    await new Promise(setImmediate)
+    expect(warned).not.toHaveBeenCalled()
+    expect(getEventListeners(long.signal, 'abort')).toHaveLength(20)
+    for (const one of joined) one[Symbol.dispose]()
+    process.off('warning', warned)
   })
 })
