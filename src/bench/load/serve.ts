@@ -1,13 +1,11 @@
 /** The servers of a load benchmark: ours from the compiled package, llama-server from where the user says. */
 import { fileURLToPath } from 'node:url'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { DisposeStack } from '../../util/dispose.ts'
 import { nodeProgram } from '../../util/env.ts'
-import { UsageError, throwIfAborted } from '../../util/errors.ts'
 import type { Tokenizer } from '../../text/index.ts'
-import { ask } from '../sides/http.ts'
 import { freePort, guardScript, LLAMA_SERVER, LlamaServer } from '../sides/llama-server.ts'
 import { NodeChild } from '../sides/node-child.ts'
+import { untilReady } from '../sides/ready.ts'
 import type { LoadSide } from './types.ts'
 
 /** What all servers have in common. */
@@ -67,7 +65,7 @@ export async function serveOurs(methods: readonly string[], options: ServingOpti
     ]
     await guard.ask({ start: { command: nodeProgram(), args } }, signal)
     const base = new URL(`http://127.0.0.1:${port}/`)
-    await untilReady(guard, base, signal)
+    await untilReady(guard, { name: 'our server', url: new URL('ready', base), limitMs: READY_LIMIT_MS, signal })
     const side = (name: string, method: string): LoadSide => ({
       ...{ name, plain: OFF, base, body: { speculative: speculativeOf(method) }, details: { method, threads, slots } },
     })
@@ -105,25 +103,4 @@ const OFF = 'off'
 const OFF_AGAIN = 'off again'
 const MOST_WAITING = 10_000
 const READY_LIMIT_MS = 5 * 60_000
-const POLL_MS = 100
 const program = fileURLToPath(new URL('../../../bin/heterospec.cjs', import.meta.url))
-
-async function untilReady(guard: NodeChild, base: URL, signal: AbortSignal | undefined): Promise<void> {
-  const started = performance.now()
-  while (performance.now() - started < READY_LIMIT_MS) {
-    throwIfAborted(signal)
-    try {
-      await ask(new URL('ready', base), { signal, silenceMs: 5000 })
-      return
-    } catch (error) {
-      if (!(error instanceof UsageError) || error.code !== 'peer-failed') throw error
-    }
-    await guard.ask({ ping: true }, signal) // throws with its last words when it has ended
-    await sleep(POLL_MS)
-  }
-  const limit = READY_LIMIT_MS / 1000
-  throw new UsageError(
-    'peer-failed',
-    `expected our server to be ready within ${limit} s, it is not; try a smaller model`,
-  )
-}

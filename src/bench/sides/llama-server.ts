@@ -4,14 +4,14 @@
  */
 import { createServer, type AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { UsageError, throwIfAborted } from '../../util/errors.ts'
+import { UsageError } from '../../util/errors.ts'
 import type { Tokenizer } from '../../text/index.ts'
 import type { Side } from '../types.ts'
 import { completionSide } from './completion-side.ts'
-import { ask } from './http.ts'
 import { NodeChild } from './node-child.ts'
 import { IdleMeter, peakBytesOf } from './process-facts.ts'
 import type { Program } from './program.ts'
+import { untilReady } from './ready.ts'
 import { checkLlamaServer } from './server.ts'
 
 /** The name of the plain side, and the beginning of the others' names. */
@@ -54,14 +54,14 @@ export class LlamaServer implements Program {
 
   /** Throws `peer-failed` where it cannot be started, does not get ready in time, or reads another model. */
   static async start(options: LlamaServerOptions): Promise<LlamaServer> {
-    const { name, binary, flags, tokenizer, signal } = options
+    const { name, binary, flags, tokenizer, signal, startLimitMs = START_LIMIT_MS } = options
     const guard = new NodeChild(name, guardScript)
     try {
       const port = await freePort()
       const base = new URL(`http://127.0.0.1:${port}/`)
       const start = { command: binary, args: [...ownFlags(options, port), ...flags] }
       const { pid } = (await guard.ask({ start }, signal)) as { pid: number }
-      await untilReady(guard, base, options)
+      await untilReady(guard, { name, url: new URL('health', base), limitMs: startLimitMs, signal })
       const { build } = await checkLlamaServer({ base, tokenizer, signal, context: options.context })
       const { threads, context } = options
       const details = { build, flags, threads, context, flashAttention: true, cache: 'f16' }
@@ -102,7 +102,6 @@ export class LlamaServer implements Program {
 // ---------------------------------------------------------------------------------------------------------------
 
 const START_LIMIT_MS = 5 * 60_000
-const POLL_MS = 50
 const DEATH_MS = 300
 
 /** What makes it comparable. Flags of the user come later and win. */
@@ -124,25 +123,6 @@ export async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo
   await new Promise((resolve) => server.close(resolve))
   return port
-}
-
-async function untilReady(guard: NodeChild, base: URL, options: LlamaServerOptions): Promise<void> {
-  const { name, signal, startLimitMs = START_LIMIT_MS } = options
-  const started = performance.now()
-  while (performance.now() - started < startLimitMs) {
-    throwIfAborted(signal)
-    try {
-      await ask(new URL('health', base), { signal, silenceMs: 5000 })
-      return
-    } catch (error) {
-      if (!(error instanceof UsageError) || error.code !== 'peer-failed') throw error
-    }
-    await guard.ask({ ping: true }, signal) // throws with its last words when it has ended
-    await sleep(POLL_MS)
-  }
-  const words = guard.lastWords === '' ? '' : `; its last words: ${guard.lastWords}`
-  const wanted = `expected ${name} to be ready within ${startLimitMs / 1000} s, it is not`
-  throw new UsageError('peer-failed', `${wanted}${words}; try a smaller model or context`)
 }
 
 /** Answers `{ start: { command, args } }` with `{ pid }` and ends with the program; ends the program with its input. */
