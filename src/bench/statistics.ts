@@ -1,5 +1,6 @@
 /** Ratios with their spread: absolute times mean nothing on shared machines. */
 import { defined } from '../util/assert.ts'
+import { mean } from '../util/math.ts'
 import type { Interval } from './types.ts'
 
 const RESAMPLES = 2000
@@ -29,11 +30,6 @@ export function createEstimator(): (ratios: readonly number[]) => Interval {
       high: Math.exp(defined(means[Math.ceil(0.975 * RESAMPLES) - 1])),
     }
   }
-}
-
-/** Arithmetic mean; NaN for none. */
-export function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length
 }
 
 /** Median with quartiles; NaN for none. */

@@ -1,7 +1,7 @@
 /** From turns to a table: each side over each group, paired with the baseline turn by turn. */
 import { defined } from '../util/assert.ts'
-import { median } from '../util/math.ts'
-import { createEstimator, mean } from './statistics.ts'
+import { mean, median } from '../util/math.ts'
+import { createEstimator } from './statistics.ts'
 import { groupsOf } from './suite.ts'
 import type { Interval, Noise, Row, SideInfo, Summary, Turn } from './types.ts'
 

@@ -2,6 +2,7 @@
  * Which nodes of whose tree get a row when requests share a pass: the most expected tokens per millisecond of all together
  * (`planBatch`). A confident request takes rows that a guessing one does not; where rows are dear nobody drafts.
  */
+import { mean } from '../util/math.ts'
 import { planBatch, type CostModel } from '../policy/index.ts'
 import type { TokenTree } from '../tree/index.ts'
 
@@ -32,7 +33,7 @@ const MARGIN = 0.06
 export function divideRows(wishes: readonly Wish[], conditions: PassConditions): TokenTree[] {
   const { cost } = wishes.find(({ chances }) => chances !== undefined) ?? {}
   if (cost === undefined) return wishes.map(({ tree }) => tree)
-  const context = meanOf(wishes.map((wish) => wish.context))
+  const context = mean(wishes.map((wish) => wish.context))
   // Nodes that are scored whatever happens make all others dearer.
   const insisted = wishes.reduce((sum, { tree, chances }) => sum + (chances ? 0 : tree.size - 1), 0)
   const fixed = insisted + conditions.promptRows
@@ -80,11 +81,6 @@ export function ownTime(
   const plain = price(trees.length)
   const added = nodes === 0 ? 0 : ((price(rows) - plain) * ((trees[index] ?? 1) - 1)) / nodes
   return (ms * (plain / trees.length + added)) / price(rows + promptRows)
-}
-
-/** Of all numbers, at least one. */
-export function meanOf(numbers: readonly number[]): number {
-  return numbers.reduce((sum, number) => sum + number, 0) / numbers.length
 }
 
 // ---------------------------------------------------------------------------------------------------------------

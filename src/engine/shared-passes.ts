@@ -9,10 +9,11 @@
  */
 import { realClock, type Clock } from '../util/clock.ts'
 import { UsageError } from '../util/errors.ts'
+import { mean } from '../util/math.ts'
 import type { GraphCounts, ScoreItem, TargetModel } from '../model/index.ts'
 import type { Scores } from '../tree/index.ts'
 import { LoadGate } from './load-gate.ts'
-import { divideRows, meanOf, ownTime } from './pass-division.ts'
+import { divideRows, ownTime } from './pass-division.ts'
 import { choosePrompts, chooseTrees, MOST_TREE_ROWS } from './pass-rows.ts'
 import type { CostModel } from '../policy/index.ts'
 import type { ScoreWish, Seat, SeatOptions, SharedPass, SharedScores } from './pass-types.ts'
@@ -193,7 +194,7 @@ export class SharedPasses implements Host {
   /** Remembers a pass over which drafting can be judged: prompts take their own time, and some draft whether it pays or not. */
   #note(guests: readonly Guest[], ms: number): void {
     const judged = guests.every(({ seat, item, wish }) => seat.decodes && (wish.chances || item.tree.size === 1))
-    const context = meanOf(guests.map(({ item }) => item.sequence.length))
+    const context = mean(guests.map(({ item }) => item.sequence.length))
     const drafted = guests.some(({ wish }) => wish.drafted)
     this.#cycle = judged && guests.length > 1 ? { guests, context, ms, drafted, accepted: 0 } : undefined
   }
@@ -224,7 +225,7 @@ export class SharedPasses implements Host {
     const rows = guests.reduce((sum, { item }) => sum + item.tree.size, 0)
     const trees = guests.filter(({ seat }) => seat.decodes).map(({ item }) => item.tree.size)
     const pass = { trees, promptRows: rows - trees.reduce((sum, own) => sum + own, 0) }
-    const context = meanOf(guests.map(({ item }) => item.sequence.length))
+    const context = mean(guests.map(({ item }) => item.sequence.length))
     // Rows of prompts need no logits and are cheaper: such passes teach nothing about trees.
     if (requests > 1 && trees.length === requests) {
       for (const cost of costsOf(guests)) cost.observe(rows, context, ms)

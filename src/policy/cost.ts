@@ -9,7 +9,7 @@
  */
 import * as z from 'zod'
 import { UsageError } from '../util/errors.ts'
-import { median } from '../util/math.ts'
+import { mean, median } from '../util/math.ts'
 import { Drift } from './drift.ts'
 import { interpolate, isotonic, locate } from './isotonic.ts'
 import type { CostModel, CostSample } from './types.ts'
@@ -224,8 +224,4 @@ function groupBy<K>(samples: readonly CostSample[], key: (sample: CostSample) =>
     else group.push(sample)
   }
   return groups
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length
 }

@@ -34,6 +34,11 @@ export function entropy(probs: ArrayLike<number>): number {
   return sum
 }
 
+/** Arithmetic mean; NaN for none. */
+export function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length
+}
+
 /** Middle value (mean of the two middle ones for even counts); NaN for none. */
 export function median(values: readonly number[]): number {
   if (values.length === 0) return NaN

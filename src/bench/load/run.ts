@@ -3,7 +3,8 @@
  * order that is drawn anew, so that figures of one round are figures of one moment of the machine and their ratios mean
  * something. Servers run all the time; only one of them is asked at a time.
  */
-import { mean, geometricMean } from '../statistics.ts'
+import { mean } from '../../util/math.ts'
+import { geometricMean } from '../statistics.ts'
 import type { Question } from '../types.ts'
 import { measureBlock, runBlock } from './block.ts'
 import { arrivals, derived, shuffled } from './draws.ts'

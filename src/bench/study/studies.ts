@@ -1,7 +1,7 @@
 /** The four studies: from a world to a document. Pure arithmetic. */
+import { mean } from '../../util/math.ts'
 import { binOf, defaultAlpha, fitBins, LOW_BINS, type SplitLoss } from '../../policy/index.ts'
 import { timeOf } from '../simulate/budgets.ts'
-import { mean } from '../statistics.ts'
 import type { BenchDocument } from '../types.ts'
 import { countVariants } from './counts.ts'
 import type { AblationDocument, AlphaDocument, BinsDocument, RankDocument, RoundGroup, Variant } from './types.ts'

@@ -2,13 +2,13 @@
  * A sweep of fixed settings. Their rounds depend on no price, so each is replayed once and priced as often as wanted.
  */
 import { defined } from '../../util/assert.ts'
+import { mean } from '../../util/math.ts'
 import { createPolicy, type Budget, type CostModel } from '../../policy/index.ts'
 import { timeOf } from '../simulate/budgets.ts'
 import type { VirtualMachine } from '../simulate/machine.ts'
 import { recordedWorld } from '../simulate/recorded-world.ts'
 import { virtualRounds } from '../simulate/rounds.ts'
 import type { RecordedAnswer, SimulatedAnswer, TreeLimits } from '../simulate/types.ts'
-import { mean } from '../statistics.ts'
 import type { Variant } from './types.ts'
 
 /** Chains of up to 16 nodes, and trees of every width, depth and number of nodes that a recording can tell of. */
