@@ -11,6 +11,7 @@ import type { LevelReport } from '../policy/index.ts'
 import type { Sequence, TargetModel } from '../model/index.ts'
 import type { LevelStepper } from './grow.ts'
 import { likeliest, type Likeliest } from './likeliest.ts'
+import type { ModelTurns } from './model-turns.ts'
 
 /** Tokens that the cache may lack before they are read in a pass of their own, which needs no logits. */
 const LONGEST_LAG = 8
@@ -31,21 +32,9 @@ interface Round {
   proposal: TokenTree | undefined
 }
 
-/** One reader at a time: what a model said is gone with its next pass, whoever asks for that. */
-export class Turns {
-  #last: Promise<unknown> = Promise.resolve()
-
-  /** Runs `work` after all works that came before, also those that failed. */
-  take<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(work, work)
-    this.#last = turn
-    return turn
-  }
-}
-
 export class ModelReader implements LevelStepper, Disposable {
   readonly #model: TargetModel
-  readonly #turns: Turns
+  readonly #turns: ModelTurns
   readonly #sequence: Sequence
   readonly #vocabSize: number
   /** Tokens in the draft model's cache. */
@@ -53,7 +42,7 @@ export class ModelReader implements LevelStepper, Disposable {
   #round: Round | undefined
 
   /** All readers of a model share their `turns`. `vocabSize` is the target's: no token beyond it is proposed. */
-  constructor(model: TargetModel, turns: Turns, vocabSize: number) {
+  constructor(model: TargetModel, turns: ModelTurns, vocabSize: number) {
     this.#model = model
     this.#turns = turns
     this.#sequence = model.open()
@@ -67,7 +56,7 @@ export class ModelReader implements LevelStepper, Disposable {
     if (tokens.length >= this.#sequence.capacity || !this.#knowsAll(tokens)) return false
     if (tokens.length - this.#cached.length > LONGEST_LAG) {
       const missing = tokens.slice(this.#cached.length, -1)
-      await this.#turns.take(() => this.#sequence.prefill(missing, { signal }))
+      await this.#turns.alone(() => this.#sequence.prefill(missing, { signal }))
       this.#cached.push(...missing)
     }
     const lag = tokens.slice(this.#cached.length)
@@ -111,7 +100,7 @@ export class ModelReader implements LevelStepper, Disposable {
     const fresh = known.filter((node) => !round.readNode.has(node)).length
     if (known.length === 0 || !this.canRead(fresh)) return nodes.map(() => NOTHING)
     const readNodes = known.map((node) => round.readNode.get(node) ?? addToRead(round, tree, node))
-    const said = await this.#turns.take(() => this.#read(round, readNodes, Math.max(count, REPORTED)))
+    const said = await this.#read(round, readNodes, Math.max(count, REPORTED))
     const byNode = new Map(said.map((guess, i) => [known[i], guess]))
     return nodes.map((node) => byNode.get(node) ?? NOTHING)
   }
@@ -141,12 +130,12 @@ export class ModelReader implements LevelStepper, Disposable {
 
   /** Scores what is new in the read tree; for each of `nodes` the `count` likeliest tokens after it. */
   async #read(round: Round, nodes: readonly NodeId[], count: number): Promise<Likeliest[]> {
-    const [scores] = await this.#model.score([
-      { sequence: this.#sequence, tree: round.read, from: round.scored, outputs: nodes },
-    ])
-    assert(scores !== undefined, 'the draft model scored nothing')
+    const item = { sequence: this.#sequence, tree: round.read, from: round.scored, outputs: nodes }
+    const said = await this.#turns.score(item, (scores) =>
+      nodes.map((node) => likeliest(scores.logits(node), count, this.#vocabSize)),
+    )
     round.scored = round.read.size
-    return nodes.map((node) => likeliest(scores.logits(node), count, this.#vocabSize))
+    return said
   }
 
   /** Tokens at the beginning of `tokens` that are in the cache already; the root is read anew for its logits. */

@@ -1,6 +1,7 @@
 export type * from './types.ts'
 export type { JsonSchema, ResponseFormat } from '../grammar/index.ts'
 export { openEngine } from './engine.ts'
+export { PREFIX_BLOCK } from '../cache/index.ts'
 export { refusePooling } from './embed.ts'
 export { encodePrompt } from './prompt.ts'
 export type { Pooling } from '../model/index.ts'

@@ -72,6 +72,21 @@ describe('a load that is judged', () => {
     expect(share(run(gate, 100, 7, () => bad).drafted)).toBeLessThan(0.1)
   })
 
+  it('is expected of as many once they were tried, also while they are tried again', () => {
+    const gate = new LoadGate()
+    expect(gate.rests(8)).toBe(false)
+    const expected: boolean[] = []
+    run(gate, 400, 8, () => {
+      expected.push(gate.rests(8))
+      return bad
+    })
+    expect(new Set(expected.slice(40))).toEqual(new Set([true]))
+    expect([gate.rests(2), gate.rests(1)]).toEqual([false, false])
+    const good8 = new LoadGate()
+    run(good8, 400, 8, () => good)
+    expect(good8.rests(8)).toBe(false)
+  })
+
   it('says nothing about one who is alone', () => {
     const gate = new LoadGate()
     run(gate, 1000, 8, () => bad)

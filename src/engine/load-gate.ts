@@ -1,5 +1,5 @@
 /**
- * Whether those who share passes draft at all. Side by side, drafts come one after the other while everybody waits, and rows are
+ * Whether those who share passes draft at all. Side by side, everybody waits for the drafts of all, and rows are
  * dearer: what pays alone may cost the batch more than it brings, by time that no price list knows (memory, learning, new graphs).
  * So it is measured from the end of one pass to the end of the next, with drafts and without: the tokens that drafts added
  * against the time that they added. Where they do not pay nobody drafts, but for trials at growing intervals.
@@ -59,6 +59,8 @@ interface Load {
   drafting: boolean
   /** Cycles of the trial that are left; 0 outside of one. */
   trial: number
+  /** There was a trial. */
+  tried: boolean
   /** Mean gain of drafted cycles in plain ones, and how many are in it. */
   gain: number
   judged: number
@@ -76,6 +78,12 @@ export class LoadGate {
   /** May those draft who share the next pass? As it was last decided: all of them get the same answer. */
   get open(): boolean {
     return this.#open
+  }
+
+  /** Would so many rest, by what is known of batches of that size? For the few passes of a trial nobody prepares. */
+  rests(requests: number): boolean {
+    const load = requests > 1 ? this.#loads.get(sizeOf(requests)) : undefined
+    return load?.tried === true && (load.trial > 0 || !load.drafting)
   }
 
   /** Before the first of them begins: so many will share the pass. One alone is not judged here; no trial in passes that read prompts. */
@@ -104,7 +112,7 @@ export class LoadGate {
   }
 
   #of(requests: number): Load {
-    const size = Math.ceil(Math.log2(requests))
+    const size = sizeOf(requests)
     let load = this.#loads.get(size)
     if (load === undefined) {
       // Drafters that are known already are quickly judged.
@@ -117,8 +125,13 @@ export class LoadGate {
 
 // ---------------------------------------------------------------------------------------------------------------
 
+/** Batches of 2, 3 to 4, 5 to 8, ... */
+function sizeOf(requests: number): number {
+  return Math.ceil(Math.log2(requests))
+}
+
 const NEW: Load = {
-  ...{ timed: 0, ms: 0, requests: 0, context: 0, drafting: true, trial: TRIAL, gain: 0, judged: 0 },
+  ...{ timed: 0, ms: 0, requests: 0, context: 0, drafting: true, trial: TRIAL, tried: false, gain: 0, judged: 0 },
   ...{ interval: SOONEST, wait: 0 },
 }
 
@@ -151,7 +164,7 @@ function judge(load: Load, accepted: number, cycles: number): void {
   if (load.trial > 0) {
     const lost = -load.gain * load.judged
     if (--load.trial > 0 && lost < DEAREST) return
-    load.trial = 0
+    Object.assign(load, { trial: 0, tried: true })
     if (load.gain > BEGIN) Object.assign(load, { interval: SOONEST, wait: PLAIN_EVERY })
     else rest(load)
   } else if (load.gain < GO_ON) rest(load)

@@ -53,12 +53,12 @@ export async function readPrompt(work: PromptWork): Promise<Scores> {
 /** Indices of what is read begin at `from`. */
 function prefillOptions({ prompt, drafter, heard, seat, request }: PromptWork, from: number): PrefillOptions {
   const { onPrefill, signal } = request
-  // Logits of a prompt's rows are for drafts; nobody drafts.
-  const wants = seat.resting ? undefined : drafter?.wantsPromptRow?.bind(drafter)
+  const wants = drafter?.wantsPromptRow?.bind(drafter)
   return {
     signal,
     onProgress: onPrefill && ((done, total) => onPrefill(from + done, from + total, from)),
-    wanted: wants && ((index) => wants(prompt, from + index)),
+    // Logits of a prompt's rows are for drafts: where nobody drafts they are not computed.
+    wanted: wants && ((index) => !seat.resting && wants(prompt, from + index)),
     onFeatures: heard && ((first, rows) => heard.hear(from + first, rows)),
     onRows:
       drafter?.observePrompt &&

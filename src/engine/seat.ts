@@ -21,8 +21,8 @@ export interface Host {
   readonly graphs: GraphCounts | undefined
   /** Requests that decode and will take part in the next pass. */
   readonly decoding: number
-  /** Do drafts not pay those who share passes, by the prices of this list? */
-  rests(cost: CostModel): boolean
+  /** Do drafts not pay those who share passes, by the prices of this list? `requests`: if so many did. */
+  rests(cost: CostModel, requests?: number): boolean
   /** Draft tokens of the last pass that came true. */
   accepted(count: number): void
   /** Requests that have a prompt to be read. */
@@ -71,7 +71,9 @@ export class PassSeat implements Seat {
   }
 
   get resting(): boolean {
-    const others = this.#host.decoding - (this.decodes && !this.absent ? 1 : 0)
+    // When its prompt has been read it will be one of these.
+    if (!this.decodes) return this.#host.rests(this.cost, this.#host.decoding + this.#host.reading)
+    const others = this.#host.decoding - (this.absent ? 0 : 1)
     return others > 0 && this.#host.rests(this.cost)
   }
 

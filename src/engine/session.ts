@@ -81,11 +81,11 @@ export class Session implements RoundState {
     return this.tokens.length - before
   }
 
-  /** A stop string was completed by the last of the first `count` emitted tokens. */
-  endAt(count: number): void {
+  /** The answer ends behind the first `count` emitted tokens: the last of them completed a stop string, say. */
+  endAt(count: number, reason: FinishReason = 'stop'): void {
     this.emitted.length = count
     this.origins.length = count
-    this.finished = 'stop'
+    this.finished = reason
   }
 
   /** An end token inside the accepted path ends the answer there: what follows was never said. */

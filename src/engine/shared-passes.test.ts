@@ -156,6 +156,15 @@ describe('shared passes', () => {
     // Whoever is left alone decides for itself.
     guests.slice(1).forEach(({ seat }) => seat[Symbol.dispose]())
     expect(guests[0]!.seat.resting).toBe(false)
+    // Four that come together will be such a batch: nobody needs the logits of their prompts.
+    guests[0]!.seat[Symbol.dispose]()
+    const readers = Array.from({ length: 4 }, () => passes.join({ cost }))
+    const resting = readers.map((seat) => {
+      seat.read(100)
+      return seat.resting
+    })
+    expect(resting).toEqual([false, false, true, true])
+    expect(readers.map((seat) => seat.resting)).toEqual([true, true, true, true])
   })
 
   it('teach the price list once what they cost', async () => {

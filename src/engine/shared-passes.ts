@@ -4,7 +4,7 @@
  * nobody's tokens depend on who sits beside: rows are independent of each other bit for bit (`model/invariance.ts`).
  *
  * Who waits for whom: a pass begins when everybody has come, except readers of events who have not come back. Each of those who
- * draft is waited for about as long as a pass takes: drafts of several come one after the other, and a pass of their own would cost
+ * draft is waited for about as long as a pass takes: drafts of several take turns or share passes, and a pass of their own would cost
  * more than the waiting; somebody who takes longer (a draft model reads its prompt, say) shall not hold up all others.
  */
 import { realClock, type Clock } from '../util/clock.ts'
@@ -74,8 +74,9 @@ export class SharedPasses implements Host {
     return count
   }
 
-  rests(cost: CostModel): boolean {
-    return this.#gates.get(cost)?.open === false
+  rests(cost: CostModel, requests?: number): boolean {
+    const gate = this.#gates.get(cost)
+    return requests === undefined ? gate?.open === false : gate?.rests(requests) === true
   }
 
   accepted(count: number): void {

@@ -1,7 +1,7 @@
 /**
- * The two passes of an EAGLE-3 head as graphs. Reading: rows of the text with true features of the target go into the head's
- * cache; only the last one is computed to the end, because only from there is drafted. Drafting: one level of a tree, each
- * node with the state of its parent.
+ * The two passes of an EAGLE-3 head as graphs. Reading: rows of texts with true features of the target go into the head's
+ * cache; only the last one of each text is computed to the end, because only from there is drafted. Drafting: one level of each
+ * text's tree, each node with the state of its parent.
  */
 import { Graph, TYPE, type Tensor } from '../tensor/index.ts'
 import { headLayers, type HeadParts, type StoredRows } from './eagle3-layers.ts'
@@ -13,8 +13,8 @@ export interface HeadShape {
   readonly slots: number
   /** Features of the target, or states of the head itself. */
   readonly reads: 'features' | 'states'
-  /** Rows that are computed to the end. */
-  readonly guesses: 'none' | 'last' | 'all'
+  /** Rows that are computed to the end; as many as rows means all in order. */
+  readonly outputs: number
 }
 
 export interface HeadGraph extends Disposable {
@@ -32,6 +32,8 @@ export interface HeadGraph extends Disposable {
 }
 
 export interface HeadGuessTensors {
+  /** I32 [guesses]; undefined when all rows are wanted in order. */
+  readonly outputs: Tensor | undefined
   /** F16 [slots, guesses] */
   readonly mask: Tensor
   /** I32 [guesses] the slot that the window begins with; undefined on ggml's operations. */
@@ -60,18 +62,20 @@ export function buildHead(parts: HeadParts, shape: HeadShape): HeadGraph {
     const slots = graph.input({ name: 'slots', type: TYPE.I64, shape: [rows] })
     const layers = headLayers(graph, parts, { positions, slots })
     const owner = config.ownEmbedding ? { weights, kernelWeights: undefined } : target
-    const states = shape.reads === 'features' ? layers.fuse(input) : input
-    const stored = layers.store(embedTokens(graph, owner, tokens), states)
+    const stored = layers.store(
+      embedTokens(graph, owner, tokens),
+      shape.reads === 'features' ? layers.fuse(input) : input,
+    )
     let guess: HeadGuessTensors | undefined
-    if (shape.guesses === 'none') graph.output(stored.queries)
+    if (shape.outputs === 0) graph.output(stored.queries)
     else {
-      const wanted = shape.guesses === 'last' ? lastOf(graph, stored) : stored
-      const guesses = wanted.queries.shape[1]
-      const mask = graph.input({ name: 'mask', type: TYPE.F16, shape: [shape.slots, guesses] })
-      const bases = parts.kernelWeights && graph.input({ name: 'bases', type: TYPE.I32, shape: [guesses] })
-      const outputs = layers.attend(wanted, mask, bases)
-      graph.output(outputs)
-      guess = { mask, bases, states: outputs, ...rank(graph, parts, layers.logits(outputs)) }
+      const input = { type: TYPE.I32, shape: [shape.outputs] }
+      const outputs = shape.outputs < rows ? graph.input({ name: 'outputs', ...input }) : undefined
+      const mask = graph.input({ name: 'mask', type: TYPE.F16, shape: [shape.slots, shape.outputs] })
+      const bases = parts.kernelWeights && graph.input({ name: 'bases', ...input })
+      const states = layers.attend(outputs ? pick(graph, stored, outputs) : stored, mask, bases)
+      graph.output(states)
+      guess = { outputs, mask, bases, states, ...rank(graph, parts, layers.logits(states)) }
     }
     graph.allocate()
     const dispose = (): void => graph[Symbol.dispose]()
@@ -84,8 +88,8 @@ export function buildHead(parts: HeadParts, shape: HeadShape): HeadGraph {
 
 // ---------------------------------------------------------------------------------------------------------------
 
-function lastOf(graph: Graph, { queries, residual }: StoredRows): StoredRows {
-  return { queries: graph.ops.lastRow(queries), residual: graph.ops.lastRow(residual) }
+function pick(graph: Graph, { queries, residual }: StoredRows, rows: Tensor): StoredRows {
+  return { queries: graph.ops.getRows(queries, rows), residual: graph.ops.getRows(residual, rows) }
 }
 
 /** What guesses are read from: logits and their sums by our kernels, which write no row, else probabilities. */
@@ -98,8 +102,8 @@ function rank(graph: Graph, parts: HeadParts, logits: Tensor): Pick<HeadGuessTen
   return { logits: ranked, sums }
 }
 
-/** True when no product is left to ggml. `embedTokens` is too small to be shared. */
-function runsOnKernels({ config, kernelWeights, target }: HeadParts): boolean {
+/** True when no product is left to ggml: then no row depends on another. `embedTokens` is too small to be shared. */
+export function runsOnKernels({ config, kernelWeights, target }: HeadParts): boolean {
   if (kernelWeights === undefined) return false
   const groups = ['fusion', 'qkv', 'attn_output', 'gate_up', 'ffn_down'] as const
   const head = config.ownOutput ? kernelWeights.group('head') : target.kernelWeights?.group('head')

@@ -17,7 +17,6 @@ import { DRAFT_ROWS, Eagle3Head } from './eagle3.ts'
 import type { GraphModel } from './graph-model.ts'
 import { planDraftHead } from './kernel-plan.ts'
 import { KernelWeights } from './kernel-weights.ts'
-import type { DraftHead } from './types.ts'
 import { Weights, type LoadWeightsOptions } from './weights.ts'
 
 export interface LoadHeadOptions extends LoadWeightsOptions {
@@ -34,7 +33,7 @@ export async function loadDraftHead(
   file: string | GgufModel,
   target: GraphModel,
   options: LoadHeadOptions = {},
-): Promise<DraftHead> {
+): Promise<Eagle3Head> {
   const gguf = typeof file === 'string' ? loadGguf(file) : file
   const config = readEagle3Config(gguf, target.spec)
   const loan = target.lend()

@@ -6,23 +6,10 @@
 import { assert, defined } from '../util/assert.ts'
 import { DisposedError } from '../util/errors.ts'
 import type { PrefixCache, Region } from '../cache/index.ts'
-import type { HeadShape } from './eagle3-graph.ts'
+import { HIDDEN, VISIBLE, type HeadPass } from './eagle3-pass.ts'
 import { SLOT_STEP } from './pass.ts'
 import type { TokenId } from '../tree/index.ts'
 import type { HeadGuess, HeadNode, HeadRow, HeadSequence } from './types.ts'
-
-/** The inputs of one pass. */
-export interface HeadPass {
-  readonly shape: HeadShape
-  readonly input: Float32Array
-  readonly tokens: Int32Array
-  readonly positions: Int32Array
-  readonly slots: BigInt64Array
-  /** The slot that masks begin with. */
-  readonly base: number
-  /** F16 bits, [guesses][slots] */
-  readonly mask: Uint16Array
-}
 
 /** What a pass said about one row. */
 export interface HeadResult {
@@ -38,14 +25,13 @@ export interface HeadTextParts {
   readonly windows: boolean
   /** Rows that texts left to others. */
   readonly prefixes: PrefixCache | undefined
-  readonly run: (pass: HeadPass, count: number) => Promise<HeadResult[]>
+  /** The results of the pass's outputs, with `count` guesses each. */
+  readonly run: (pass: HeadPass, count: number) => Promise<readonly HeadResult[]>
   readonly release: () => void
 }
 
 /** Rows of text per pass, as in the target's prefill. */
 const READ_ROWS = 64
-const HIDDEN = 0xfc00
-const VISIBLE = 0
 
 interface DraftedRow {
   readonly parent: number
@@ -79,7 +65,7 @@ export class HeadText implements HeadSequence {
     this.#requireLive()
     assert(rows.length > 0 && this.#length + rows.length <= this.capacity, `${rows.length} rows for a draft head`)
     this.#drafted = []
-    let results: HeadResult[] = []
+    let results: readonly HeadResult[] = []
     for (let at = 0; at < rows.length; at += READ_ROWS) {
       const chunk = rows.slice(at, at + READ_ROWS)
       const wanted = at + chunk.length === rows.length ? count : 0
@@ -145,19 +131,22 @@ export class HeadText implements HeadSequence {
     const { region } = this.#parts
     const start = region.start + this.#length
     const base = this.#base()
-    const slots = this.#slotCount(start + rows.length - base)
+    const window = this.#window(start + rows.length - base)
     const width = defined(rows[0]).features.length
     const input = new Float32Array(rows.length * width)
     rows.forEach(({ features }, index) => input.set(features, index * width))
-    const mask = new Uint16Array(guesses ? slots : 0).fill(HIDDEN)
+    const mask = new Uint16Array(guesses ? window : 0).fill(HIDDEN)
     if (guesses) mask.fill(VISIBLE, region.start - base, start + rows.length - base)
     return {
-      shape: { rows: rows.length, slots, reads: 'features', guesses: guesses ? 'last' : 'none' },
+      reads: 'features',
       input,
       tokens: Int32Array.from(rows, ({ next }) => next),
       positions: Int32Array.from(rows, ({ position }) => position),
       slots: BigInt64Array.from(rows, (_, index) => BigInt(start + index)),
-      base,
+      // Only from the last row on is drafted.
+      outputs: Int32Array.from(guesses ? [rows.length - 1] : []),
+      window,
+      bases: Int32Array.from(guesses ? [base] : []),
       mask,
     }
   }
@@ -168,25 +157,27 @@ export class HeadText implements HeadSequence {
     const text = region.start + this.#length
     const start = text + this.#drafted.length
     const base = this.#base()
-    const slots = this.#slotCount(start + nodes.length - base)
+    const window = this.#window(start + nodes.length - base)
     const width = defined(parents[0]).state.length
     const input = new Float32Array(nodes.length * width)
-    const mask = new Uint16Array(nodes.length * slots).fill(HIDDEN)
+    const mask = new Uint16Array(nodes.length * window).fill(HIDDEN)
     nodes.forEach(({ parent }, row) => {
       input.set(defined(parents[row]).state, row * width)
-      const first = row * slots - base
+      const first = row * window - base
       mask.fill(VISIBLE, first + region.start, first + text)
       for (let at = parent; at >= 0; at = defined(this.#drafted[at]).parent) mask[first + text + at] = VISIBLE
       mask[first + start + row] = VISIBLE
     })
     const { position } = defined(this.#last)
     return {
-      shape: { rows: nodes.length, slots, reads: 'states', guesses: 'all' },
+      reads: 'states',
       input,
       tokens: Int32Array.from(nodes, ({ token }) => token),
       positions: Int32Array.from(parents, ({ depth }) => position + depth + 1),
       slots: BigInt64Array.from(nodes, (_, row) => BigInt(start + row)),
-      base,
+      outputs: Int32Array.from(nodes, (_, row) => row),
+      window,
+      bases: new Int32Array(nodes.length).fill(base),
       mask,
     }
   }
@@ -195,7 +186,7 @@ export class HeadText implements HeadSequence {
     return this.#parts.windows ? this.#parts.region.start : 0
   }
 
-  #slotCount(end: number): number {
+  #window(end: number): number {
     return Math.min(this.#parts.cacheSlots, Math.ceil(end / SLOT_STEP) * SLOT_STEP)
   }
 

@@ -1,15 +1,20 @@
 /**
  * An EAGLE-3 draft head that runs on our own graphs: weights, a cache of keys and values, and graphs by form. Texts borrow
  * rows of the cache. What a row means stands in `eagle3-sequence.ts`.
+ *
+ * Texts share passes: what waits when the device is free is computed as one, so that the weights are read once. Only where all
+ * products are our kernels', which compute a row alike whatever stands beside it: else drafts would depend on neighbours.
  */
 import { defined } from '../util/assert.ts'
 import { DisposedError } from '../util/errors.ts'
+import { Joined } from '../util/joined.ts'
 import { topK, type TopK } from '../util/topk.ts'
 import { SlotPool, type PrefixCache } from '../cache/index.ts'
-import { buildHead, type HeadGraph, type HeadGuessTensors, type HeadShape } from './eagle3-graph.ts'
+import { buildHead, runsOnKernels, type HeadGraph, type HeadGuessTensors, type HeadShape } from './eagle3-graph.ts'
 import type { HeadParts } from './eagle3-layers.ts'
-import { HeadText, rowsOf, type HeadPass, type HeadResult } from './eagle3-sequence.ts'
-import { GraphCache } from './graph-cache.ts'
+import { joinPasses, joins, shapeOf, type HeadPass } from './eagle3-pass.ts'
+import { HeadText, rowsOf, type HeadResult } from './eagle3-sequence.ts'
+import { GraphCache, GRAPHS_OF_MANY, GRAPHS_OF_ONE } from './graph-cache.ts'
 import type { DraftHead, DraftHeadSpec, HeadGuess, HeadSequence } from './types.ts'
 
 export interface Eagle3Parts extends HeadParts {
@@ -26,11 +31,20 @@ export interface Eagle3Parts extends HeadParts {
 /** Drafted rows that fit below a text: ten levels of the widest trees, and some. */
 export const DRAFT_ROWS = 256
 
+/** A text's part of a pass. */
+interface Wish extends HeadPass {
+  /** Guesses for each output. */
+  readonly count: number
+}
+
 export class Eagle3Head implements DraftHead {
   readonly spec: DraftHeadSpec
+  /** Passes so far, and those that there would have been if no texts had shared them. */
+  readonly totals = { passes: 0, wishes: 0 }
   readonly #parts: Eagle3Parts
   readonly #pool: SlotPool
   readonly #graphs: GraphCache<HeadShape, HeadGraph>
+  readonly #passes: Joined<Wish, readonly HeadResult[]>
   readonly #beside: Disposable | undefined
   #disposed = false
 
@@ -38,7 +52,15 @@ export class Eagle3Head implements DraftHead {
     this.#parts = parts
     this.spec = parts.spec
     this.#pool = new SlotPool(parts.textSlots)
-    this.#graphs = new GraphCache((shape) => buildHead(parts, shape), parts.target.backend.graphs)
+    const { backend } = parts.target
+    const isShared = runsOnKernels(parts) && parts.textSlots > parts.context + DRAFT_ROWS
+    const capacity = isShared ? GRAPHS_OF_MANY : GRAPHS_OF_ONE
+    this.#graphs = new GraphCache((shape) => buildHead(parts, shape), backend.graphs, capacity)
+    this.#passes = new Joined<Wish, readonly HeadResult[]>({
+      enter: (work) => backend.exclusive(work),
+      fits: (lot, wish) => isShared && joins(lot, wish),
+      run: (lot) => this.#run(lot),
+    })
     // Rows of a beginning that the target has to read again anyway would only take the place of others.
     this.#beside = parts.target.prefixes?.onEvict((tokens) => parts.prefixes?.drop(rowsOf(tokens)))
   }
@@ -53,7 +75,7 @@ export class Eagle3Head implements DraftHead {
       cacheSlots: this.#parts.cache.settings.slots,
       windows: this.#parts.kernelWeights !== undefined,
       prefixes: this.#parts.prefixes,
-      run: (pass, count) => this.#run(pass, count),
+      run: (pass, count) => this.#passes.add({ ...pass, count }),
       release: () => this.#pool.give(region),
     })
   }
@@ -72,39 +94,48 @@ export class Eagle3Head implements DraftHead {
     })
   }
 
-  /** One pass; what it says is fetched before the next one may begin. */
-  #run(pass: HeadPass, count: number): Promise<HeadResult[]> {
-    return this.#parts.target.backend.exclusive(async () => {
-      this.#requireLive()
-      const head = this.#graphs.get(pass.shape)
-      const { graph, guess } = head
-      graph.write(head.input, pass.input)
-      graph.write(head.tokens, pass.tokens)
-      graph.write(head.positions, pass.positions)
-      graph.write(head.slots, pass.slots)
-      if (guess) graph.write(guess.mask, pass.mask)
-      if (guess?.bases) graph.write(guess.bases, new Int32Array(guess.mask.shape[1]).fill(pass.base))
-      await graph.compute()
-      if (!guess) return []
-      const rows = Array.from({ length: guess.mask.shape[1] }, (_, row) => row)
-      return rows.map((row) => ({ state: this.#state(head, guess, row), guess: this.#guess(head, guess, row, count) }))
-    })
+  /** One pass of all wishes; what it says is fetched before the next one may begin. */
+  async #run(wishes: readonly Wish[]): Promise<HeadResult[][]> {
+    this.#requireLive()
+    const pass = joinPasses(wishes)
+    const head = this.#graphs.get(shapeOf(pass))
+    const { graph, guess } = head
+    graph.write(head.input, pass.input)
+    graph.write(head.tokens, pass.tokens)
+    graph.write(head.positions, pass.positions)
+    graph.write(head.slots, pass.slots)
+    if (guess) graph.write(guess.mask, pass.mask)
+    if (guess?.outputs) graph.write(guess.outputs, pass.outputs)
+    if (guess?.bases) graph.write(guess.bases, pass.bases)
+    await graph.compute()
+    this.totals.passes++
+    this.totals.wishes += wishes.length
+    const results = this.#results(
+      head,
+      wishes.flatMap(({ outputs, count }) => Array.from(outputs, () => count)),
+    )
+    return wishes.map(({ outputs }) => results.splice(0, outputs.length))
   }
 
-  #state({ graph }: HeadGraph, { states }: HeadGuessTensors, row: number): Float32Array {
-    const state = new Float32Array(states.shape[0])
-    graph.read(states, state, row * state.byteLength)
-    return state
+  /** What the pass says about its outputs; `counts`: guesses wanted of each. */
+  #results(head: HeadGraph, counts: readonly number[]): HeadResult[] {
+    const { graph, guess } = head
+    if (guess === undefined) return []
+    const [width] = guess.states.shape
+    const states = new Float32Array(width * counts.length)
+    graph.read(guess.states, states)
+    const sums = guess.sums && new Float32Array(counts.length)
+    if (guess.sums && sums) graph.read(guess.sums, sums)
+    return counts.map((count, row) => ({
+      state: states.subarray(row * width, (row + 1) * width),
+      guess: this.#guess(this.#top(head, guess, row, count), sums?.[row]),
+    }))
   }
 
-  #guess(head: HeadGraph, guess: HeadGuessTensors, row: number, count: number): HeadGuess {
+  /** `sum`: where the values are logits, the logarithm of the sum of their exponentials. */
+  #guess({ ids, values }: TopK, sum: number | undefined): HeadGuess {
     const { draftIds } = this.#parts
-    const { ids, values } = this.#top(head, guess, row, count)
-    if (guess.sums) {
-      const sum = new Float32Array(1)
-      head.graph.read(guess.sums, sum, 4 * row)
-      values.forEach((logit, place) => (values[place] = Math.exp(logit - (sum[0] as number))))
-    }
+    if (sum !== undefined) values.forEach((logit, place) => (values[place] = Math.exp(logit - sum)))
     // What is no number, or has no probability at all, is no guess.
     const size = values.findIndex((probability) => !(probability > 0))
     const kept = size < 0 ? ids : ids.subarray(0, size)

@@ -1,6 +1,7 @@
 export type * from './types.ts'
 export { checkDraftIds, DRAFT_IDS, eagle3Layout, readEagle3Config, type Eagle3Sizes } from './eagle3-config.ts'
 export { readConfig as readModelConfig, type ModelConfig } from './config.ts'
+export type { Eagle3Head } from './eagle3.ts'
 export { loadDraftHead, type LoadHeadOptions } from './eagle3-load.ts'
 export { loadModel, type KvType, type LoadModelOptions } from './load.ts'
 export type { GraphModel } from './graph-model.ts'

@@ -1,7 +1,7 @@
 /**
  * The prices of one round in plain passes: what a pass over n draft nodes costs, when a plain one costs 1.
  * A sequence that shares its passes with others takes them to choose as it does: rows then cost what they cost the batch. Where rows
- * are divided, a plain pass is this sequence's part of it: drafts of several come one after the other, so each weighs against a part.
+ * are divided, a plain pass is this sequence's part of it: drafts of several share the time before it, so each weighs against a part.
  */
 import type { RoundContext } from './types.ts'
 

@@ -142,14 +142,6 @@ export class Ops {
     return { ...a, pointer, shape: [a.shape[0], rows, 1, 1] }
   }
 
-  /** The last row of `a` [width, *] as [width, 1]. */
-  lastRow(a: Tensor): Tensor {
-    assert(a.shape[2] === 1, `lastRow: ${describe(a)}`)
-    const offset = (a.shape[1] - 1) * a.strides[1]
-    const pointer = this.#base.ggml_view_2d(this.#context, a.pointer, a.shape[0], 1, a.strides[1], offset)
-    return { ...a, pointer, shape: [a.shape[0], 1, 1, 1] }
-  }
-
   /** A cache [headDim * heads, slots] seen as [headDim, slots, heads]: its first `slots` rows, split by head. */
   viewHeads(a: Tensor, headDim: number, heads: number, slots: number): Tensor {
     assert(a.shape[0] === headDim * heads && slots <= a.shape[1], `viewHeads: ${slots} slots of ${describe(a)}`)

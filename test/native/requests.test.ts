@@ -60,14 +60,23 @@ describe('requests', () => {
     await using engine = await open(1)
     const controller = new AbortController()
     const tokens: number[] = []
+    let heardAtAbort = 0
     let reason: string | undefined
     const request = requests[0] as GenerateRequest
     for await (const event of engine.generate({ ...request, maxTokens: 1000, signal: controller.signal })) {
       if (event.type === 'text') tokens.push(...event.tokens)
-      if (tokens.length > 10) controller.abort()
-      if (event.type === 'done') reason = event.finishReason
+      if (tokens.length > 10) {
+        heardAtAbort ||= tokens.length
+        controller.abort()
+      }
+      if (event.type === 'done') {
+        reason = event.finishReason
+        expect([...event.tokens]).toEqual(tokens)
+      }
     }
     expect(reason).toBe('aborted')
+    // The round that was in work by then is nobody's.
+    expect(tokens).toHaveLength(heardAtAbort)
     const whole = alone[0] as number[]
     expect(tokens.slice(0, 10)).toEqual(whole.slice(0, 10))
     expect([...(await engine.complete(request)).tokens]).toEqual(whole)

@@ -5,7 +5,8 @@
  */
 import { UsageError } from '../../util/errors.ts'
 import { bareRoot, growTree } from '../grow.ts'
-import { ModelReader, Turns } from '../model-reader.ts'
+import { ModelReader } from '../model-reader.ts'
+import { ModelTurns } from '../model-turns.ts'
 import { emittedTokens, type Ranked, type RoundOutcome, type TokenId } from '../../tree/index.ts'
 import type { Drafter, DraftParts, DraftRound, DraftSession, LevelSource } from '../types.ts'
 import { modelOptions, type ModelOptions } from './model.options.ts'
@@ -34,7 +35,7 @@ export async function create(
       `expected a draft model with a vocabulary of ${vocabSize} tokens, got ${found} in ${settings.path}; choose one of the target's family`,
     )
   }
-  const turns = new Turns()
+  const turns = new ModelTurns(model)
   return {
     method: 'model',
     sources: ['model'],
