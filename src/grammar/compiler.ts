@@ -18,6 +18,7 @@ import {
 import { GrammarConstraint } from './matcher.ts'
 import { byteLevelTexts, byteTexts } from './vocabulary.ts'
 import { checkSchema, relaxSchema } from './schema.ts'
+import { mostNeeded } from './shortest.ts'
 import type { AnswerConstraint, JsonSchema, ResponseFormat, TaggedText } from './types.ts'
 
 /** Compiled grammars that are kept: the last ones that were asked for. */
@@ -25,6 +26,9 @@ const MOST_KEPT = 32
 
 /** Most characters of a grammar or pattern. */
 const LONGEST = 100_000
+
+/** Most characters that a grammar may leave no choice of: the library writes out what must come, at every step. */
+const MOST_NEEDED = 100_000
 
 /** Whatever an answer may be held to. */
 export type AnswerForm = Exclude<ResponseFormat, { readonly type: 'text' }> | TaggedText
@@ -107,17 +111,21 @@ export class FormatCompiler implements Disposable {
     const { library, compiler, byteCompiler, spelling } = await this.#workshop
     const isWide = spelling && hasLimits(form, spelling.leastLimit)
     const wideSource = isWide ? await this.#read(form, spelling.leastLimit) : undefined
-    try {
-      const grammar = await compileSource(compiler, wideSource ?? source)
-      const limits =
-        wideSource !== undefined && spelling
-          ? { grammar: await compileSource(byteCompiler, source), spelling }
-          : undefined
-      return { library, grammar, limits }
-    } catch {
-      this.#workshop = undefined // answers that use it may go on; nothing new is begun in it
-      throw unreadable(form, library.complaint())
-    }
+    const compiled = await (async () => {
+      try {
+        const grammar = await compileSource(compiler, wideSource ?? source)
+        const limits =
+          wideSource !== undefined && spelling
+            ? { grammar: await compileSource(byteCompiler, source), spelling }
+            : undefined
+        return { library, grammar, limits }
+      } catch {
+        this.#workshop = undefined // answers that use it may go on; nothing new is begun in it
+        throw unreadable(form, library.complaint())
+      }
+    })()
+    requireEnd(form, compiled.grammar)
+    return compiled
   }
 
   /** The grammar of a form: text, or a structure of texts. Limits of strings from `least` characters on are left out. */
@@ -227,6 +235,21 @@ async function tagsOf(form: TaggedText, library: GrammarLibrary, lengths: Length
 function quote(text: string): string {
   const escape = (character: string): string => `\\U${(character.codePointAt(0) ?? 0).toString(16).padStart(8, '0')}`
   return `"${text.replaceAll(/[^\p{L}\p{N} ]/gu, escape)}"`
+}
+
+/** Refuses a grammar whose texts cannot end, or not soon. */
+function requireEnd(form: AnswerForm, compiled: CompiledGrammar): void {
+  const grammar = compiled.grammar()
+  const printed = grammar.toString()
+  grammar.dispose()
+  const most = mostNeeded(printed)
+  if (most <= MOST_NEEDED) return
+  const what = form.type === 'tags' || form.type === 'json-schema' ? 'schema' : form.type
+  const got = most === Infinity ? 'one whose text may never end' : `one that may have ${most}`
+  throw new UsageError(
+    'bad-option',
+    `expected a ${what} that comes to an end after at most ${MOST_NEEDED} given characters, got ${got}; change it`,
+  )
 }
 
 function unreadable({ type }: AnswerForm, complaint: string): UsageError {

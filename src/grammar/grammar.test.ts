@@ -203,6 +203,55 @@ describe('a tree', () => {
   })
 })
 
+describe('a format that no text fits, or none soon', () => {
+  const within = (a: JsonSchema, required = ['a']): AnswerForm => {
+    return { type: 'json-schema', schema: { type: 'object', properties: { a }, required, additionalProperties: false } }
+  }
+  const loop = { a: { $ref: '#/$defs/b' }, b: { $ref: '#/$defs/a' } }
+  const endless: readonly AnswerForm[] = [
+    { type: 'json-schema', schema: { $ref: '#' } },
+    { type: 'json-schema', schema: { $ref: '#/$defs/a', $defs: loop } },
+    { type: 'json-schema', schema: { anyOf: [{ $ref: '#' }] } },
+    within({ $ref: '#/properties/a' }),
+    within({ $ref: '#/properties/a' }, []),
+    within({ $ref: '#' }),
+    within({ type: 'array', items: { $ref: '#' }, minItems: 2 }),
+    { type: 'grammar', grammar: 'root ::= "a" root' },
+    { type: 'grammar', grammar: 'root ::= "x" | "a" b\nb ::= b' },
+    {
+      ...{ type: 'tags', required: true, single: true },
+      tags: [{ trigger: '<t>', begin: '<t>', end: '</t>', strict: true, schema: { $ref: '#' } }],
+    },
+  ]
+  it.each(endless)('is refused before any answer: %j', async (form) => {
+    await expect(formats.prepare(form)).rejects.toThrow(/^expected a (schema|grammar) .* may never end; change it$/)
+  })
+
+  it.each<AnswerForm>([
+    within({ type: 'array', minItems: 10_000, items: { const: 'x'.repeat(10_000) } }),
+    { type: 'regex', pattern: '(a{1000}){1000}' },
+  ])('is refused where the end is too far', async (form) => {
+    await expect(formats.prepare(form)).rejects.toThrow(
+      /^expected a (schema|regex) .* got one that may have \d+; change/,
+    )
+  })
+
+  it('is none where it only takes long', async () => {
+    const parts = { a: { type: 'string', minLength: 10_000 }, b: { const: 'xy'.repeat(30_000) } }
+    const schema = { type: 'object', properties: parts, required: ['a', 'b'], additionalProperties: false }
+    await formats.prepare({ type: 'json-schema', schema })
+    using constraint = await open({ type: 'json-schema', schema: parts.b })
+    const forced = constraint.forced([], [], 16)
+    expect(forced).toEqual(tokensOf(JSON.stringify(parts.b.const)).slice(0, 16))
+  })
+
+  it('is none where recursion has a way out', async () => {
+    expect(await takes(within({ anyOf: [{ $ref: '#' }, { type: 'null' }] }), '{"a": {"a": null}}')).toBe(true)
+    expect(await takes(within({ $ref: '#' }, []), '{"a": {}}')).toBe(true)
+    expect(await takes(within({ type: 'array', items: { $ref: '#' } }), '{"a": [{"a": []}]}')).toBe(true)
+  })
+})
+
 describe('schemas', () => {
   it.each<[string, JsonSchema]>([
     ['not', { not: { type: 'string' } }],

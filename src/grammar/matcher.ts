@@ -10,6 +10,9 @@ import type { LengthGuard } from './length-guard.ts'
 import type { GrammarLibrary } from './library.ts'
 import type { AnswerConstraint } from './types.ts'
 
+/** Characters of a token, seldom more: a long text that must come is not split to its end at every step. */
+const LONG_TOKEN = 64
+
 /** What a constraint is made of. */
 export interface ConstraintParts {
   readonly library: GrammarLibrary
@@ -76,15 +79,24 @@ export class GrammarConstraint implements AnswerConstraint {
     const found: TokenId[] = []
     if (path.every((token) => this.#enter(token))) {
       const { tokenizer, matcher } = this.#parts
-      const text = matcher.isTerminated() ? '' : matcher.findJumpForwardString()
+      const whole = matcher.isTerminated() ? '' : matcher.findJumpForwardString()
+      const text = whole.slice(0, most * LONG_TOKEN)
       // The usual tokens of the text that must come: others would spell it too, but a model says the usual ones.
       const tokens = text === '' ? [] : tokenizer.tokenize(text, { addSpecial: false })
+      // What stands at a cut might be the beginning of a longer one.
+      if (text !== whole) tokens.pop()
       for (const token of tokens) {
         if (found.length >= most || !this.#enter(token)) break
         found.push(token)
       }
       const end = tokenizer.eos
-      if (found.length === tokens.length && found.length < most && end !== undefined && this.#endsHere())
+      if (
+        text === whole &&
+        found.length === tokens.length &&
+        found.length < most &&
+        end !== undefined &&
+        this.#endsHere()
+      )
         found.push(end)
     }
     this.#leave(this.#read.length - base)
