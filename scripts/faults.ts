@@ -3,7 +3,7 @@
  * Throws for the first wrong answer, stuck place or leaked handle; prints what happened as JSON, one line for each mode.
  *
  *     npm run faults -- [model] --requests 1000         (needs "npm run build"; the model is a tiny one unless named)
- *     npm run faults -- --short 10000 --full 5 --ends 3 --idle 20 --seed 1
+ *     npm run faults -- --short 10000 --full 5 --ends 3 --starts 10 --slow 200 --flood 500 --idle 20 --seed 1
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,10 +12,13 @@ import { parseArgs } from 'node:util'
 import { fileURLToPath } from 'node:url'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { runKill, runTerm } from './faults/ends.ts'
+import { runFlood } from './faults/flood.ts'
 import { runFull } from './faults/full.ts'
 import { runMixed } from './faults/mixed.ts'
 import { startServer, type ServeOptions } from './faults/server.ts'
 import { runShort } from './faults/short.ts'
+import { runSlow } from './faults/slow.ts'
+import { runStarts } from './faults/starts.ts'
 import { readEnvironment } from '../src/util/env.ts'
 import { makeTinyModel } from './make-tiny-model.ts'
 
@@ -26,6 +29,9 @@ const { values, positionals } = parseArgs({
     short: { type: 'string' },
     full: { type: 'string' },
     ends: { type: 'string' },
+    starts: { type: 'string' },
+    slow: { type: 'string' },
+    flood: { type: 'string' },
     idle: { type: 'string' },
     clients: { type: 'string', default: '12' },
     seed: { type: 'string', default: '1' },
@@ -35,6 +41,10 @@ const { values, positionals } = parseArgs({
 
 /** Tokens of a context that fills quickly. */
 const SMALL_CONTEXT = 256
+/** Time of clients to send their request, where they send it slowly. */
+const CLIENT_SECONDS = 5
+/** Files and connections of a server that is flooded with connections. */
+const OPEN_FILES = 128
 
 async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'heterospec-faults-'))
@@ -42,27 +52,29 @@ async function main(): Promise<void> {
     const entry = fileURLToPath(new URL('../bin/heterospec.cjs', import.meta.url))
     const [tiny = ''] =
       positionals[0] === undefined ? await makeTinyModel(join(folder, 'tiny.gguf'), { weightType: 'q8_0' }) : []
-    await runModes({
+    const options = {
       program: [process.execPath, entry],
       model: positionals[0] ?? tiny,
       cacheDir: positionals[0] === undefined ? join(folder, 'cache') : readEnvironment().cacheDir,
       flags: ['--parallel', '4', '--cache-ram', '16', '--log-level', 'error', '--threads', values.threads],
-    })
+    } as const
+    await runModes(options, folder)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
-async function runModes(options: ServeOptions): Promise<void> {
+async function runModes(options: ServeOptions, folder: string): Promise<void> {
   const clients = Number(values.clients)
   const flags = options.flags ?? []
   if (values.requests !== undefined) {
     await using served = await startServer(options)
-    const found = await runMixed(served, { requests: Number(values.requests), clients, seed: Number(values.seed) })
-    report('requests', found)
-    if (found.problems.length > 0) {
+    try {
+      const found = await runMixed(served, { requests: Number(values.requests), clients, seed: Number(values.seed) })
+      report('requests', found)
+      if (found.problems.length > 0) process.exitCode = 1
+    } finally {
       process.stderr.write(served.log().slice(-4000))
-      process.exitCode = 1
     }
   }
   if (values.short !== undefined) {
@@ -77,6 +89,21 @@ async function runModes(options: ServeOptions): Promise<void> {
   for (let round = 0; round < Number(values.ends ?? 0); round++) {
     report('ends', await runTerm(options, round % 2 === 0 ? 60 : 0))
     report('ends', await runKill(options, 100 * round))
+  }
+  if (values.starts !== undefined) {
+    for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+      const cacheDir = mkdtempSync(join(folder, 'starts-'))
+      report('starts', await runStarts({ ...options, cacheDir }, signal, Number(values.starts)))
+    }
+  }
+  if (values.slow !== undefined) {
+    const limited = [...flags, '--client-seconds', String(CLIENT_SECONDS)]
+    await using served = await startServer({ ...options, flags: limited })
+    report('slow', await runSlow(served, Number(values.slow), CLIENT_SECONDS))
+  }
+  if (values.flood !== undefined) {
+    await using served = await startServer({ ...options, files: OPEN_FILES })
+    report('flood', await runFlood(served, Number(values.flood)))
   }
   if (values.idle !== undefined) report('idle', await idleShare(options, Number(values.idle)))
 }

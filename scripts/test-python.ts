@@ -1,9 +1,10 @@
 /**
- * OpenAI's Python package against a server with a tiny model: makes an environment in a temporary folder, installs the pinned
+ * OpenAI's Python package against a server with a tiny model, or the one that `--model` says: makes an environment in a temporary folder, installs the pinned
  * package there, starts the server, runs `test/clients/openai_client.py`.
  *
  *     npm run test:python                                 (needs "npm run build", python3 with venv, and a network)
  *     npm run test:python -- --python env/bin/python      (an environment that has the package)
+ *     npm run test:python -- --model smollm2-135m
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -12,24 +13,29 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { resolveModel } from '../src/store/index.ts'
 import { startServer } from './faults/server.ts'
 import { makeTinyModel } from './make-tiny-model.ts'
 
 /** What is tested. */
 const PACKAGE = 'openai==3.54.0'
 
-const { values } = parseArgs({ options: { python: { type: 'string' } } })
+const { values } = parseArgs({ options: { python: { type: 'string' }, model: { type: 'string' } } })
 const at = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
 async function main(): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'heterospec-python-'))
   try {
     const python = values.python ?? makeEnvironment(join(folder, 'env'))
-    const [model = ''] = await makeTinyModel(join(folder, 'tiny.gguf'), { weightType: 'q8_0' })
+    const model = values.model
+      ? (await resolveModel(values.model)).path
+      : ((await makeTinyModel(join(folder, 'tiny.gguf'), { weightType: 'q8_0' }))[0] ?? '')
     await using served = await startServer({
       program: [process.execPath, at('bin/heterospec.cjs')],
       ...{ model, cacheDir: join(folder, 'cache') },
       flags: [
+        '--alias',
+        'tiny',
         '--parallel',
         '2',
         '--pooling',

@@ -1,16 +1,16 @@
 /** What must hold of a server when all clients have gone: idle places, nothing left open, counters that agree. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Holding, Served } from './server.ts'
-import { ask } from './wire.ts'
+import { ask, stopwatch } from './wire.ts'
 
 /** Waits until no answer is in work or waiting. Throws when one sticks. */
 export async function untilIdle({ port }: Served, withinMs = 60_000): Promise<void> {
-  const late = performance.now() + withinMs
+  const waited = stopwatch()
   for (;;) {
     const slots = JSON.parse((await ask(port, '/slots')).text) as { is_processing: boolean }[]
     const { running, waiting } = await gauges(port)
     if (slots.every((slot) => !slot.is_processing) && running === 0 && waiting === 0) return
-    if (performance.now() > late) {
+    if (waited() > withinMs) {
       throw new Error(`expected idle places, got ${JSON.stringify({ slots, running, waiting })} after ${withinMs} ms`)
     }
     await sleep(50)
@@ -19,13 +19,13 @@ export async function untilIdle({ port }: Served, withinMs = 60_000): Promise<vo
 
 /** What is still held compared with `before`; waits a while for what ends by itself. Throws when handles stay. */
 export async function requireNoHandles(served: Served, before: Holding): Promise<Holding> {
-  const late = performance.now() + 10_000
+  const waited = stopwatch()
   for (;;) {
     const now = await served.holding()
     const left = Object.entries(now.resources).filter(([kind, count]) => count > (before.resources[kind] ?? 0))
     const descriptors = (now.descriptors ?? 0) - (before.descriptors ?? 0)
     if (left.length === 0 && descriptors <= 0) return now
-    if (performance.now() > late) {
+    if (waited() > 10_000) {
       throw new Error(`expected the handles of the start, got ${descriptors} more files and ${JSON.stringify(left)}`)
     }
     await sleep(200)

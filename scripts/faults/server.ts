@@ -16,6 +16,8 @@ export interface ServeOptions {
   readonly cacheDir: string
   /** Further flags. */
   readonly flags?: readonly string[]
+  /** Most files and connections that the process may have open. Default: the system's limit. */
+  readonly files?: number
 }
 
 /** What a process holds. Bytes; `resources` by kind as Node counts what keeps it busy. */
@@ -45,19 +47,10 @@ export interface Served extends AsyncDisposable {
 }
 
 /** Starts a server on a free port; resolves when it listens, throws what it said when it ends before. */
-export async function startServer({ program, model, cacheDir, flags = [] }: ServeOptions): Promise<Served> {
-  const [command, ...first] = program
-  const args = ['--expose-gc', '--import', probe, ...first, 'serve', model, '--port', '0', '--quiet', ...flags]
-  const env = { ...process.env, HETEROSPEC_CACHE: cacheDir, HETEROSPEC_API_KEYS: '' }
-  const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
-  const said = { stdout: '', stderr: '' }
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => (said.stdout += text))
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => (said.stderr += text))
+export async function startServer(options: ServeOptions): Promise<Served> {
+  const { child, said, ended } = spawnServer(options)
   const state = { alive: true }
-  const ended = once(child, 'close').then(([code, signal]: unknown[]) => {
-    state.alive = false
-    return (code ?? signal) as number | NodeJS.Signals
-  })
+  void ended.then(() => (state.alive = false))
   const listening = /listening on (http:\S+)/
   while (!listening.test(said.stdout)) {
     const more = child.stdout ? once(child.stdout, 'data') : ended
@@ -85,6 +78,30 @@ export async function startServer({ program, model, cacheDir, flags = [] }: Serv
       await ended
     },
   }
+}
+
+/** A server's process from its first moment on. */
+export interface Spawned {
+  readonly child: ChildProcess
+  /** All that it wrote so far. */
+  readonly said: { readonly stdout: string; readonly stderr: string }
+  /** Exit code, or the signal that ended it. */
+  readonly ended: Promise<number | NodeJS.Signals>
+}
+
+/** Starts a server and waits for nothing. */
+export function spawnServer({ program, model, cacheDir, flags = [], files }: ServeOptions): Spawned {
+  const [node, ...first] = program
+  const command = [node, '--expose-gc', '--import', probe, ...first, 'serve', model, '--port', '0', '--quiet', ...flags]
+  const limit = ['sh', '-c', `ulimit -n ${files}\nexec "$@"`, 'sh']
+  const [name = '', ...args] = files === undefined ? command : [...limit, ...command]
+  const env = { ...process.env, HETEROSPEC_CACHE: cacheDir, HETEROSPEC_API_KEYS: '' }
+  const child = spawn(name, args, { env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+  const said = { stdout: '', stderr: '' }
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => (said.stdout += text))
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (said.stderr += text))
+  const ended = once(child, 'close').then(([code, signal]: unknown[]) => (code ?? signal) as number | NodeJS.Signals)
+  return { child, said, ended }
 }
 
 // ---------------------------------------------------------------------------------------------------------------

@@ -25,6 +25,18 @@ export interface Wire extends Disposable {
 /** Longest wait for anything, in milliseconds: past it something hangs. */
 export const PATIENCE_MS = 120_000
 
+/** Milliseconds since the start, asked for often: time in which this process was stopped (SIGSTOP) counts for little. */
+export function stopwatch(): () => number {
+  let last = performance.now()
+  let waited = 0
+  return () => {
+    const now = performance.now()
+    waited += Math.min(1000, now - last)
+    last = now
+    return waited
+  }
+}
+
 /** Connects. Errors of the connection are a way to end here. */
 export async function open(port: number): Promise<Wire> {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
@@ -38,11 +50,11 @@ export async function open(port: number): Promise<Wire> {
   return {
     ...{ socket, received, closed },
     async until(done) {
-      const late = performance.now() + PATIENCE_MS
+      const waited = stopwatch()
       while (!done(received())) {
         const what = await Promise.race([closed.then(() => 'closed'), sleep(5).then(() => 'slept')])
         if (what === 'closed') return
-        if (performance.now() > late) throw new Error(`nothing came for ${PATIENCE_MS} ms after: ${received()}`)
+        if (waited() > PATIENCE_MS) throw new Error(`nothing came for ${PATIENCE_MS} ms after: ${received()}`)
       }
     },
     [Symbol.dispose]: () => void socket.destroy(),

@@ -107,6 +107,9 @@ function mutated(random: Random): object {
   return { ...valid, [field]: random.pick(values) }
 }
 
+/** What fits it holds itself, and so on. */
+const endless = { type: 'object', properties: { a: { $ref: '#' } }, required: ['a'] }
+
 const wrongFields: readonly (readonly [string, readonly unknown[]])[] = [
   ['messages', [7, 'text', {}, [], [[]], [7], [{ role: 'king', content: '' }], [{ role: 'user', content: [7] }]]],
   ['max_tokens', ['4', -1, 1.5, [], true]],
@@ -116,10 +119,11 @@ const wrongFields: readonly (readonly [string, readonly unknown[]])[] = [
   ['n', [0, 1e9, 'two', []]],
   ['logit_bias', [7, { x: 1 }, { 99999999: 1 }, []]],
   ['response_format', [7, { type: 'xml' }, { type: 'json_schema' }, { type: 'json_object', schema: { $ref: '#' } }]],
+  ['response_format', [{ type: 'json_object', schema: endless }]],
   ['tools', [{}, [7], [{ type: 'function' }], new Array(1000).fill({})]],
   ['stream', ['yes', 1]],
   ['speculative', [7, { method: 'none such' }, { method: 'model', path: '/etc/passwd' }]],
-  ['grammar', ['root ::= (', '', 7]],
+  ['grammar', ['root ::= (', '', 7, 'root ::= root', 'root ::= "a" root']],
   ['unknown', [1]],
   ['model', [7, {}]],
 ]

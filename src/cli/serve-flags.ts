@@ -57,6 +57,12 @@ export const serveSchema = z.strictObject({
     .min(1024)
     .default(4 * 2 ** 20)
     .describe('most bytes of a request'),
+  clientSeconds: z
+    .number()
+    .positive()
+    .max(86_400)
+    .default(60)
+    .describe('time for a client to send its request, and to take what waits for it; past it the connection ends'),
   drainSeconds: z.number().min(0).default(30).describe('time that answers in work get when the server ends'),
   trace: z
     .string()

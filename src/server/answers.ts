@@ -123,8 +123,11 @@ async function writeAnswers(
     }
     if (work.includeUsage) chunk([], { usage: usage(results, work), ...metrics(results) })
   } catch (error) {
-    const { body } = apiErrorOf(error, requestId)
-    context.logger.warn({ requestId, error: reasonOf(error) }, 'stream ended with an error')
+    const { status, body } = apiErrorOf(error, requestId)
+    const fields = { requestId, status, code: body.error.code }
+    // Clients leave, times run out: only what is our mistake has a place in the program to tell of.
+    if (status === 500) context.logger.error({ ...fields, error: reasonOf(error) }, 'failed')
+    else context.logger.info(fields, 'ended early')
     send(body)
   }
 }
@@ -220,7 +223,7 @@ async function runAnswer(
     if (result) observer.done(result)
   } finally {
     task.end()
-    if (!result) observer.gone()
+    if (!result) observer.gone(signal.aborted ? 'abort' : 'error')
   }
   if (!result) throw new Error('internal: a request ended without a result')
   const { timings, speculation, finishReason } = result

@@ -55,7 +55,7 @@ async function readAll(
   inputs: readonly Int32Array[],
   { pooling, priority }: Wish,
 ): Promise<Float32Array[]> {
-  const { gate, slots, engine, logger, closing } = context
+  const { gate, slots, engine, logger, closing, metrics } = context
   const [ticket] = gate.admit(1)
   const late = timeLimit(context)
   using joined = joinSignals([c.req.raw.signal, closing.signal, ...(late ? [late] : [])])
@@ -63,14 +63,20 @@ async function readAll(
   try {
     const queueMs = (await ticket?.enter(signal, priority)) ?? 0
     const task = slots.begin({ maxTokens: 0 })
+    const observer = metrics.beginTexts(queueMs)
     const onPrefill = task.prefill.bind(task)
     try {
       const vectors: Float32Array[] = []
       for (const input of inputs) {
-        vectors.push((await engine.embed({ input, pooling, priority, signal, onPrefill })).vector)
+        const { vector, tokens } = await engine.embed({ input, pooling, priority, signal, onPrefill })
+        observer.text(tokens)
+        vectors.push(vector)
       }
       logger.info({ requestId: c.get('requestId'), texts: inputs.length, queueMs: Math.round(queueMs) }, 'embeddings')
       return vectors
+    } catch (error) {
+      observer.gone(signal.aborted ? 'abort' : 'error')
+      throw error
     } finally {
       task.end()
     }

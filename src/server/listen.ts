@@ -1,7 +1,7 @@
 /** The port: Node's HTTP server around an application, and its graceful end. */
 import { once } from 'node:events'
-import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { Server, ServerOptions } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import { UsageError } from '../util/errors.ts'
 import type { ServerApp } from './types.ts'
@@ -11,6 +11,11 @@ export interface ListenOptions {
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number
+  /**
+   * Seconds in which a client has to send its request (its head within 20), and in which it may take nothing of an answer that
+   * waits for it; past them the connection ends. Default 60.
+   */
+  readonly clientSeconds?: number | undefined
 }
 
 /** A listening server. */
@@ -21,16 +26,14 @@ export interface Listening {
   close(limitMs: number): Promise<void>
 }
 
-/** Longest time in which a client has to send its request: slower ones hold a connection for nothing. */
-const REQUEST_MS = 60_000
-const HEADERS_MS = 20_000
-
 /** Opens the port. Throws `bad-option` when that fails. */
-export async function listen(server: ServerApp, { host, port }: ListenOptions): Promise<Listening> {
-  const http = createAdaptorServer({
-    fetch: server.app.fetch,
-    serverOptions: { requestTimeout: REQUEST_MS, headersTimeout: HEADERS_MS },
-  }) as Server
+export async function listen(
+  server: ServerApp,
+  { host, port, clientSeconds = CLIENT_SECONDS }: ListenOptions,
+): Promise<Listening> {
+  const http = createAdaptorServer({ fetch: server.app.fetch, serverOptions: limitsOf(clientSeconds) }) as Server
+  // Without a listener Node would end every connection that is silent so long, those that wait for their turn among them.
+  http.setTimeout(1000 * clientSeconds, endStalled)
   http.listen(port, host)
   try {
     await once(http, 'listening')
@@ -61,5 +64,27 @@ export async function listen(server: ServerApp, { host, port }: ListenOptions): 
   }
 }
 
+// ---------------------------------------------------------------------------------------------------------------
+
 /** Time for clients to take the last bytes of their answers. */
 const LAST_BYTES_MS = 1000
+
+/** Slower clients hold a connection for nothing. */
+const CLIENT_SECONDS = 60
+/** Heads are small. */
+const HEADERS_MS = 20_000
+/** Node looks at slow clients only so often; its own half a minute would more than double the limit of heads. */
+const MOST_BETWEEN_LOOKS_MS = 5000
+
+/** Node answers whoever is slower with 408 and ends the connection. */
+function limitsOf(clientSeconds: number): ServerOptions {
+  const requestTimeout = 1000 * clientSeconds
+  const headersTimeout = Math.min(HEADERS_MS, requestTimeout)
+  const connectionsCheckingInterval = Math.min(MOST_BETWEEN_LOOKS_MS, Math.ceil(headersTimeout / 4))
+  return { requestTimeout, headersTimeout, connectionsCheckingInterval }
+}
+
+/** A silent connection is as it should be while its request waits; one with an answer that nobody takes is not. */
+function endStalled(socket: Socket): void {
+  if (socket.writableLength > 0) socket.destroy()
+}

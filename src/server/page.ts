@@ -21,8 +21,13 @@ export function servePage(folder: string): MiddlewareHandler {
   const files = readFiles(folder)
   return async function servePage(c, next) {
     const { method, path } = c.req
-    if (method !== 'GET' && method !== 'HEAD') return next()
     const file = files.get(path === '/' ? '/index.html' : path)
+    if (method !== 'GET' && method !== 'HEAD') {
+      if (!file) return next()
+      c.header('Allow', 'GET, HEAD')
+      const message = `expected the method GET for the page, got ${method}; see /openapi.json for other paths`
+      throw new ApiError(405, message, { code: 'method_not_allowed' })
+    }
     if (file) return c.body(file.bytes, 200, file.headers)
     if (path !== '/') return next()
     const message = 'expected the built page, this copy has none; run "npm run build", or see /openapi.json'

@@ -101,13 +101,23 @@ export interface AnswerObserver {
   /** The answer is over. */
   done(result: GenerateResult): void
   /** The answer ended without a result. */
-  gone(): void
+  gone(reason: 'abort' | 'error'): void
+}
+
+/** Texts of one request for vectors, as metrics see them. */
+export interface EmbeddingObserver {
+  /** The next text was read: its tokens. */
+  text(tokens: number): void
+  /** A text ended without a vector. */
+  gone(reason: 'abort' | 'error'): void
 }
 
 /** `/metrics`. */
 export interface MetricsPage {
   /** An answer begins its work after waiting `queueMs`. */
   begin(queueMs: number): AnswerObserver
+  /** Texts are read for their vectors after waiting `queueMs`. */
+  beginTexts(queueMs: number): EmbeddingObserver
   /** A response began; `handler` is the route, never the path that was asked for, so that names stay few. */
   response(handler: string, method: string, status: number): void
   readonly contentType: string

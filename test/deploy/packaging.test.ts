@@ -116,6 +116,8 @@ describe('the unit of systemd', () => {
     // Keys are optional here, so others must not reach it.
     expect(flags.host).toBe('127.0.0.1')
     expect(Number(unit.get('TimeoutStopSec')![0])).toBeGreaterThan(secondsToEnd(flags.drainSeconds))
+    // What `serve` ends with when it is stopped before it listens.
+    expect(unit.get('SuccessExitStatus')).toEqual(['143'])
     expect(unit.get('Type')).toEqual(['exec'])
     const environment = pairsOf(unit.get('Environment')![0]!)
     expect(readEnvironment(environment).cacheDir).toBe(`%S/${unit.get('StateDirectory')![0]}`)
@@ -222,7 +224,7 @@ describe('a server with the flags of the pod', () => {
     }
     const metrics = await (await fetch(`${url}${template.metadata.annotations['prometheus.io/path']}`)).text()
     // What the endpoint picker of the Gateway API inference extension reads.
-    for (const name of ['num_requests_waiting', 'num_requests_running', 'kv_cache_usage_perc']) {
+    for (const name of ['num_requests_waiting', 'num_requests_running', 'kv_cache_usage_perc', 'cache_config_info']) {
       expect(read('deploy/kubernetes/inference-pool.yaml')).toContain(`vllm:${name}`)
       expect(metrics).toMatch(new RegExp(`^# TYPE vllm:${name} gauge$`, 'm'))
     }

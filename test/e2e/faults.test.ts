@@ -2,9 +2,12 @@
 import { join } from 'node:path'
 import { describe, expect, inject, it } from 'vitest'
 import { runKill, runTerm } from '../../scripts/faults/ends.ts'
+import { runFlood } from '../../scripts/faults/flood.ts'
 import { runFull } from '../../scripts/faults/full.ts'
 import { runMixed } from '../../scripts/faults/mixed.ts'
 import { startServer, type ServeOptions } from '../../scripts/faults/server.ts'
+import { runSlow } from '../../scripts/faults/slow.ts'
+import { runStarts } from '../../scripts/faults/starts.ts'
 import { program, temporaryFolder } from './cli.ts'
 
 const folder = temporaryFolder()
@@ -38,5 +41,30 @@ describe('a server among clients that behave badly', () => {
     expect(cut).toBe(0)
     const killed = await runKill(options, 0)
     expect(killed.cut).toBeGreaterThan(0)
+  })
+
+  it('can be ended at any moment of its start: the next one finds a cache that it can use', async () => {
+    for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+      const { ends, late } = await runStarts({ ...options, cacheDir: join(folder, signal) }, signal, 3)
+      expect(Object.values(ends).reduce((sum, count) => sum + count, 0)).toBe(3)
+      expect(late).toBeLessThan(3)
+    }
+  })
+
+  it('lets go of clients that send byte by byte, and answers others meanwhile', async () => {
+    const flags = [...(options.flags ?? []), '--client-seconds', '1']
+    await using served = await startServer({ ...options, flags })
+    const { told, right } = await runSlow(served, 20, 1)
+    expect(told).toBe(20)
+    expect(right).toBeGreaterThan(0)
+    expect(served.log()).toBe('')
+  })
+
+  it('lives through more connections than it may have open', async () => {
+    await using served = await startServer({ ...options, files: 96 })
+    const { refused, right } = await runFlood(served, 150)
+    expect(refused).toBeGreaterThan(50)
+    expect(right).toBe(5)
+    expect(served.log()).toBe('')
   })
 })

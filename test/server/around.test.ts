@@ -1,5 +1,4 @@
 /** What stands around answers: keys, origins, tokens, properties, metrics, the document. */
-import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Engine } from '../../src/engine/index.ts'
 import { ask, closeTiny, openTiny, serverOf } from './open.ts'
@@ -150,21 +149,6 @@ describe('the server', () => {
     expect([...new Set(served)].sort()).toEqual([...described, '/openapi.json'].sort())
   })
 
-  it('has every field of its requests on the page of compatibility', async () => {
-    const page = await readFile(new URL('../../docs/server-compatibility.md', import.meta.url), 'utf8')
-    const { text } = await ask(serverOf(engine), '/openapi.json')
-    const { components } = JSON.parse(text) as {
-      components: { schemas: Record<string, { properties: Record<string, { description?: string }> }> }
-    }
-    const { ChatCompletionRequest, CompletionRequest } = components.schemas
-    const fields = Object.entries({ ...ChatCompletionRequest?.properties, ...CompletionRequest?.properties })
-    expect(fields.filter(([name]) => !page.includes(`\`${name}\``)).map(([name]) => name)).toEqual([])
-    const isRefused = (name: string): boolean =>
-      page.split('\n').some((line) => line.startsWith(`| \`${name}\` `) && /^\| `[^`]+` +\| `/.test(line))
-    const wrong = fields.filter(([name, { description = '' }]) => isRefused(name) !== description.startsWith('Only '))
-    expect(wrong.map(([name]) => name)).toEqual([])
-  })
-
   it('tells what it is without naming files', async () => {
     const { text } = await ask(serverOf(engine, { sampling: { topK: 40 } }), '/props')
     const props = JSON.parse(text) as object
@@ -172,6 +156,7 @@ describe('the server', () => {
       total_slots: 1,
       cache_eviction: null,
       model_alias: 'tiny',
+      pooling: null,
       default_generation_settings: { n_ctx: 2048 },
     })
     expect(text).not.toContain('.gguf')

@@ -59,3 +59,22 @@ it.each(['Content-Length: 900', 'Transfer-Encoding: chunked'])(
     await listening.close(100)
   },
 )
+
+it('a client that leaves a stream is no failure of the server', async () => {
+  const lines: { readonly level: string; readonly message: string }[] = []
+  const note = (level: string) => (_: object, message: string) => void lines.push({ level, message })
+  const logger: ServerLogger = { info: note('info'), warn: note('warn'), error: note('error') }
+  const listening = await listen(serverOf(engine, { logger }), { host: '127.0.0.1', port: 0 })
+  const controller = new AbortController()
+  const response = await fetch(`${listening.url}/v1/completions`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ prompt: 'red', max_tokens: 1000, ignore_eos: true, stream: true }),
+    signal: controller.signal,
+  })
+  await response.body?.getReader().read()
+  controller.abort()
+  while (!lines.some(({ message }) => message === 'ended early')) await sleep(5)
+  expect(lines.filter(({ level }) => level !== 'info')).toEqual([])
+  await listening.close(100)
+})

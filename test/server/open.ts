@@ -7,15 +7,23 @@ import { openEngine, type Engine, type EngineOptions } from '../../src/engine/in
 import { createApp, type ServerApp, type ServerOptions } from '../../src/server/index.ts'
 
 /** An engine with the tiny model that drafts four nodes a round, in a cache folder of its own. */
-export async function openTiny(options: EngineOptions = {}): Promise<Engine & { readonly folder: string }> {
+export async function openTiny(options: EngineOptions = {}): Promise<OpenedEngine> {
+  return openModel(inject('tinyModelPath'), options)
+}
+
+/** An engine, and its cache folder. */
+export type OpenedEngine = Engine & { readonly folder: string }
+
+/** The same with any model. */
+export async function openModel(modelPath: string, options: EngineOptions = {}): Promise<OpenedEngine> {
   const folder = await mkdtemp(join(tmpdir(), 'heterospec-server-'))
   const speculative = { drafter: { method: 'combined' }, budget: { policy: 'fixed', nodes: 4 } } as const
-  const engine = await openEngine(inject('tinyModelPath'), { threads: 1, cacheDir: folder, speculative, ...options })
+  const engine = await openEngine(modelPath, { threads: 1, cacheDir: folder, speculative, ...options })
   return Object.assign(engine, { folder })
 }
 
 /** Frees the engine and its folder. */
-export async function closeTiny(engine: Engine & { readonly folder: string }): Promise<void> {
+export async function closeTiny(engine: OpenedEngine): Promise<void> {
   await engine[Symbol.asyncDispose]()
   await rm(engine.folder, { recursive: true })
 }
@@ -115,4 +123,18 @@ export function eventsOf(text: string): (Body | '[DONE]')[] {
 /** A server without a log. */
 export function serverOf(engine: Engine, options: ServerOptions = {}): ServerApp {
   return createApp(engine, { modelNames: ['tiny'], ...options })
+}
+
+/** The engine, but one of its methods fails with `error`. */
+export function failing(engine: Engine, error: Error, method: 'generate' | 'embed' = 'generate'): Engine {
+  const fail = (): never => {
+    throw error
+  }
+  return new Proxy(engine, {
+    get(target, key) {
+      if (key === method) return fail
+      const value: unknown = Reflect.get(target, key, target)
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value
+    },
+  })
 }

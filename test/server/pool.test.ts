@@ -1,6 +1,7 @@
 /** Answers whose rows come from one pool: short ones go beside each other, long ones wait, and what can never fit is refused at once. */
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Engine } from '../../src/engine/index.ts'
+import { listen, type Listening, type ServerApp } from '../../src/server/index.ts'
 import { ask, closeTiny, openTiny, serverOf, type Answered } from './open.ts'
 
 const chat = '/v1/chat/completions'
@@ -88,4 +89,78 @@ it('what goes from the memory for beginnings is told, and by which order', async
 it('less memory than one context is refused before anything is loaded', async () => {
   const refused = openTiny({ context: CONTEXT, cacheTokens: 1000 })
   await expect(refused).rejects.toThrow(/^expected at least 1024 tokens of shared cache .*got 1000; raise it/)
+})
+
+describe('eight clients of which only one fits at a time', () => {
+  const LONG = 1900
+  let small: Engine & { readonly folder: string }
+  let server: ServerApp
+  let listening: Listening
+  beforeAll(async () => {
+    small = await openTiny({ sequences: 8, context: 2048, cacheTokens: 2048 })
+    server = serverOf(small, { queueLimit: 0 })
+    listening = await listen(server, { host: '127.0.0.1', port: 0 })
+  })
+  afterAll(async () => {
+    await listening.close(0)
+    await closeTiny(small)
+  })
+
+  const post = async (bodyOf: object, signal?: AbortSignal): Promise<Answered> => {
+    const response = await fetch(`${listening.url}${chat}`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(bodyOf),
+      ...(signal && { signal }),
+    })
+    const text = await response.text()
+    return { status: response.status, headers: response.headers, text, json: JSON.parse(text) as Answered['json'] }
+  }
+  const admitted = async (count: number): Promise<void> => {
+    while (server.gate.running < count) await turn()
+  }
+  /** Wants rows for a long answer, whose text is only its first words. */
+  const brief = async (words: string): Promise<{ readonly body: object; readonly text: string }> => {
+    const whole = textOf(await ask(server, chat, body(words)))
+    const stop = whole.slice(20, 30)
+    return { body: body(words, { max_tokens: LONG, stop: [stop] }), text: whole.slice(0, whole.indexOf(stop)) }
+  }
+
+  it('are all answered, with the texts that they get alone, and a ninth is told to come again', async () => {
+    const briefs = await Promise.all(['red', 'blue', 'one', 'two', 'a b', 'salt', 'bee'].map(brief))
+    const order: string[] = []
+    const told = async (name: string, answer: Promise<Answered>): Promise<Answered> => {
+      const answered = await answer
+      order.push(name)
+      return answered
+    }
+    const long = told('long', post(body('one two three', { max_tokens: LONG })))
+    await admitted(1)
+    const others = briefs.map((one) => told('brief', post(one.body)))
+    await admitted(8)
+    const ninth = await post(body('one'))
+    expect(ninth).toMatchObject({ status: 503, json: { error: { code: 'queue_full' } } })
+    expect(ninth.headers.get('retry-after')).toMatch(/^\d+$/)
+    expect((await long).json.usage!.completion_tokens).toBe(LONG)
+    expect((await Promise.all(others)).map(textOf)).toEqual(briefs.map(({ text }) => text))
+    expect(order[0]).toBe('long')
+  })
+
+  it('lose nothing when one of them leaves while it waits for rows', async () => {
+    const [leaver, last] = [await brief('red'), await brief('blue')]
+    const long = post(body('one two three', { max_tokens: LONG }))
+    await admitted(1)
+    const leaving = new AbortController()
+    const gone = post(leaver.body, leaving.signal)
+    await admitted(2)
+    const behind = post(last.body)
+    await admitted(3)
+    leaving.abort()
+    await expect(gone).rejects.toThrow()
+    expect((await long).json.usage!.completion_tokens).toBe(LONG)
+    expect(textOf(await behind)).toBe(last.text)
+    const { text } = await ask(server, '/metrics')
+    expect(text).toMatch(/^heterospec:kv_cache_usage_perc\{.*\} 0$/m)
+    expect(text).toMatch(/^heterospec:num_requests_running\{.*\} 0$/m)
+  })
 })

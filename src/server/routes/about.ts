@@ -85,6 +85,8 @@ function propsOf({ engine, modelNames, options, gate }: ServerContext) {
     bos_token: text(tokenizer.bos),
     eos_token: text(tokenizer.eos),
     modalities: { vision: false, audio: false },
+    // What the file says: the page warns before it chats with a model that was made for vectors.
+    pooling: engine.spec.pooling ?? null,
     build_info: `heterospec ${packageVersion()}`,
   }
 }

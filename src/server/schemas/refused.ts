@@ -81,7 +81,8 @@ export const refusedInChats = {
   store: only([false], 'this server stores nothing'),
   chat_template: absent("the model's own template is used"),
   chat_template_kwargs: z
-    .strictObject({}, 'empty (templates take no arguments yet)')
+    .record(z.string(), z.unknown(), 'empty (templates take no arguments yet)')
+    .refine((given) => Object.keys(given).length === 0, 'empty (templates take no arguments yet)')
     .nullish()
     .describe('Only {} (templates take no arguments yet).'),
   add_generation_prompt: only([true], 'an answer always begins a turn'),
