@@ -1,8 +1,7 @@
 /** Two results side by side: what changed beyond noise, question by question where both asked the same. */
-import { readFileSync } from 'node:fs'
 import * as z from 'zod'
-import { UsageError } from '../util/errors.ts'
 import { omit } from '../util/omit.ts'
+import { readResult } from './result-file.ts'
 import { geometricMean } from './statistics.ts'
 import { groupsOf } from './suite.ts'
 import { decodeRatio, OVERALL, ratiosByQuestion } from './summary.ts'
@@ -37,21 +36,7 @@ export interface Comparison {
 
 /** Reads a result: a file whose last line is the document (all of standard output may stand before it). Throws `bad-file`. */
 export function readDocument(file: string): BenchDocument {
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8')
-  } catch (error) {
-    throw refuse(file, error instanceof Error ? error.message : String(error))
-  }
-  let json: unknown
-  try {
-    json = JSON.parse(text.trimEnd().split('\n').at(-1) ?? '')
-  } catch {
-    throw refuse(file, 'a last line that is no JSON')
-  }
-  const head = documentHead.safeParse(json)
-  if (!head.success) throw refuse(file, 'another document')
-  return json as BenchDocument
+  return readResult(file, { head: documentHead, command: '"heterospec bench"' }) as BenchDocument
 }
 
 /** Compares all sides that both results have. */
@@ -82,13 +67,6 @@ const documentHead = z.object({
   summary: z.array(z.object({ side: z.string(), group: z.string() })),
   turns: z.array(z.object({ id: z.union([z.number(), z.string()]), rows: z.array(z.object({ side: z.string() })) })),
 })
-
-function refuse(file: string, got: string): UsageError {
-  return new UsageError(
-    'bad-file',
-    `expected the output of "heterospec bench" in ${file} (its last line is the result), got ${got}; run the benchmark again`,
-  )
-}
 
 interface CommonTurn {
   readonly old: Turn

@@ -111,6 +111,21 @@ describe('a line chart', () => {
   })
 })
 
+describe('a line chart of ranges', () => {
+  it('draws each whisker through its mark, and has room for it', () => {
+    const points = [1, 2, 3].map((x) => ({ x, y: 10 * x, spread: [8 * x, 50 * x] as const }))
+    const drawing = lineChart({ ...frame, x: { label: '' }, y: { label: '' }, shape: 'curve', series: [{ name: 'a', look: 1, points }] }) // prettier-ignore
+    const whiskers = [...drawing.text.matchAll(/class="whisker" d="M[\d.]+ ([\d.]+)h8M[\d.]+ [\d.]+V([\d.]+)/g)]
+    const marks = numbers(drawing, /transform="translate\([\d.]+ ([\d.]+)\)/g).slice(1)
+    expect(whiskers).toHaveLength(3)
+    whiskers.forEach(([, low, high], index) => {
+      expect(Number(low)).toBeGreaterThan(marks[index]!)
+      expect(Number(high)).toBeLessThan(marks[index]!)
+      expect(Number(high)).toBeGreaterThan(0)
+    })
+  })
+})
+
 describe('a forest chart', () => {
   const row = (name: string, mean: number) => ({ name, look: 1, note: 'n', estimate: { mean, low: mean * 0.9, high: mean * 1.1 } }) // prettier-ignore
 

@@ -41,7 +41,8 @@ export function lineChart(chart: LineChart): Markup {
   const reach = shape === 'stairs' ? 0.5 : 0
   const columns = points.flatMap((point) => [point.x - reach, point.x + reach])
   const across = createScale(x, columns, box.left + 8, box.right, 10)
-  const levels = [...points.map((point) => point.y), ...(chart.band ?? []), ...(rule ? [rule.value] : [])]
+  const heights = points.flatMap((point) => [point.y, ...(point.spread ?? [])])
+  const levels = [...heights, ...(chart.band ?? []), ...(rule ? [rule.value] : [])]
   const up = createScale(y, levels, box.bottom, box.top)
   return picture(chart, width, box.bottom + 46, [
     names.body,
@@ -120,5 +121,10 @@ function drawSeries(
   const marks = points
     .filter((_, index) => index % every === 0)
     .map((point) => mark(look, x(point.x), y(point.y), area, point.hover))
-  return markup`<g class="${className}"><path class="curve" stroke-dasharray="${dash ?? 'none'}" d="${path}"/>${marks}</g>`
+  const whiskers = points.map((point) => point.spread && drawWhisker(x(point.x), point.spread.map(y)))
+  return markup`<g class="${className}"><path class="curve" stroke-dasharray="${dash ?? 'none'}" d="${path}"/>${whiskers}${marks}</g>`
+}
+
+function drawWhisker(x: number, [low = 0, high = 0]: readonly number[]): Markup {
+  return markup`<path class="whisker" d="M${x - 4} ${low}h8M${x} ${low}V${high}M${x - 4} ${high}h8"/>`
 }

@@ -32,6 +32,8 @@ export interface Point {
   readonly y: number
   /** Shown under the pointer. */
   readonly hover?: string | undefined
+  /** From where to where on the y axis a whisker goes through the point. Lines only. */
+  readonly spread?: readonly [low: number, high: number] | undefined
 }
 
 /** A named row of points. */

@@ -8,9 +8,11 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { renderLoad } from '../../src/bench/load/report/page.ts'
 import { renderPage } from '../../src/bench/report/index.ts'
 import { showInterval } from '../../src/bench/statistics.ts'
 import { benchDocument } from '../fixtures/bench-document.ts'
+import { loadDocument, peer } from '../fixtures/load-document.ts'
 import { findBrowser, violations } from './browser.ts'
 
 const executable = findBrowser()
@@ -19,7 +21,11 @@ const documents = {
   noisy: benchDocument({ drift: 1.2, sides: ['off', 'libllama'] }),
   alone: benchDocument({ sides: ['off'], groups: ['qa'], perGroup: 1 }),
 }
-type Name = keyof typeof documents
+const pages = {
+  ...Object.fromEntries(Object.entries(documents).map(([name, document]) => [name, renderPage(document)])),
+  load: renderLoad(loadDocument({ failing: peer })),
+}
+type Name = keyof typeof documents | 'load'
 
 let folder: string
 let browser: Browser | undefined
@@ -47,9 +53,7 @@ const title = `the report in a browser${executable === undefined ? ' (skipped: n
 describe.skipIf(executable === undefined)(title, () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'heterospec-report-'))
-    for (const [name, document] of Object.entries(documents)) {
-      await writeFile(join(folder, `${name}.html`), renderPage(document))
-    }
+    for (const [name, html] of Object.entries(pages)) await writeFile(join(folder, `${name}.html`), html)
     browser = await chromium.launch({ executablePath: executable! })
   })
 
@@ -68,6 +72,15 @@ describe.skipIf(executable === undefined)(title, () => {
     await page.close()
   })
 
+  it('of servers under load opens without errors and without any request, and no name runs', async () => {
+    complaints.length = 0
+    const page = await open('load')
+    expect(await page.title()).toBe('SmolLM2-135M-Instruct: servers under load')
+    expect(await page.locator('svg.plot[role=img]').count()).toBe(3 + 4 * 2)
+    expect(complaints).toEqual([])
+    await page.close()
+  })
+
   it('has pictures that are well-formed by themselves', async () => {
     const page = await open('usual')
     const drawings = renderPage(documents.usual).match(/<svg[^]*?<\/svg>/g)!
@@ -79,7 +92,7 @@ describe.skipIf(executable === undefined)(title, () => {
   })
 
   describe.each(['light', 'dark'] as const)('in the %s theme', (colorScheme) => {
-    it.each(Object.keys(documents) as Name[])('axe finds nothing wrong with the %s document', async (name) => {
+    it.each(Object.keys(pages) as Name[])('axe finds nothing wrong with the %s document', async (name) => {
       const page = await open(name, { colorScheme })
       expect(await violations(page)).toEqual([])
       await page.close()
@@ -151,20 +164,23 @@ describe.skipIf(executable === undefined)(title, () => {
     await page.close()
   })
 
-  it('fits a narrow screen: only frames scroll, and those can be reached by keyboard', async () => {
-    const page = await open('usual', { viewport: { width: 360, height: 740 } })
-    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360)
-    const frames = await ofFrames<{ scrolls: boolean; reachable: boolean; name: string }[]>(
-      page,
-      `.map((one) => ({
+  it.each(['usual', 'load'] as const)(
+    'fits a narrow screen: only frames of %s scroll, by keyboard too',
+    async (name) => {
+      const page = await open(name, { viewport: { width: 360, height: 740 } })
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360)
+      const frames = await ofFrames<{ scrolls: boolean; reachable: boolean; name: string }[]>(
+        page,
+        `.map((one) => ({
         scrolls: one.scrollWidth > one.clientWidth + 1 || one.scrollHeight > one.clientHeight + 1,
         reachable: one.hasAttribute('tabindex'),
         name: one.getAttribute('aria-label'),
       }))`,
-    )
-    expect(frames.filter(({ scrolls }) => scrolls).length).toBeGreaterThan(5)
-    expect(frames.filter(({ scrolls, reachable }) => scrolls !== reachable)).toEqual([])
-    expect(frames.filter(({ name }) => name === '')).toEqual([])
-    await page.close()
-  })
+      )
+      expect(frames.filter(({ scrolls }) => scrolls).length).toBeGreaterThan(5)
+      expect(frames.filter(({ scrolls, reachable }) => scrolls !== reachable)).toEqual([])
+      expect(frames.filter(({ name }) => name === '')).toEqual([])
+      await page.close()
+    },
+  )
 })

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { arrivals, derived, shuffled } from '../../src/bench/load/draws.ts'
+import { countRounds } from '../../src/bench/load/rounds.ts'
 import { loadName, runLoads } from '../../src/bench/load/run.ts'
 import { serveLlama, speculativeOf } from '../../src/bench/load/serve.ts'
 import { loadMarkdown, loadRows } from '../../src/bench/load/table.ts'
@@ -56,7 +57,12 @@ describe('servers under load', () => {
   }
 
   it('are asked the same in every round, in turns, and say the same with speculation as without', async () => {
-    const sides = [side('off', { speculative: false }), side('off again', { speculative: 'off' }), side('on', {})]
+    const rounds = () => countRounds(new URL(`${server.url}/`))
+    const sides = [
+      side('off', { speculative: false }, { rounds }),
+      side('off again', { speculative: 'off' }),
+      side('on', {}, { rounds }),
+    ]
     const done: number[] = []
     const result = await runLoads({
       sides,
@@ -73,6 +79,13 @@ describe('servers under load', () => {
       for (const figure of [goodput, firstMs.p50, firstMs.p95, tokenMs.p50]) expect(figure).toBeGreaterThan(0)
       expect(queueMs.p95).toBeGreaterThanOrEqual(0)
       expect(firstMs.p95!).toBeGreaterThanOrEqual(firstMs.p50!)
+    }
+    // A server that tells is asked before and after: rounds of this side and block alone.
+    for (const { side: name, rounds: counted } of result.blocks) {
+      if (name === 'off again') expect(counted).toBeUndefined()
+      else expect(counted!.all).toBeGreaterThan(0)
+      if (name === 'off') expect(counted!.drafted).toBe(0)
+      if (name === 'on') expect(counted!.drafted).toBeGreaterThan(0)
     }
     const off = result.summary.filter((row) => row.side === 'off')
     expect(off.map(({ goodput }) => goodput)).toEqual(Array(3).fill({ mean: 1, low: 1, high: 1 }))

@@ -47,7 +47,7 @@ export async function runBlock(plan: BlockPlan): Promise<{ readonly asked: reado
 
 /** The figures of a block; `texts`: what the plain side said to the same questions. */
 export function measureBlock(
-  about: Pick<Block, 'load' | 'round' | 'side'>,
+  about: Pick<Block, 'load' | 'round' | 'side' | 'rounds'>,
   { asked, ms }: { readonly asked: readonly Asked[]; readonly ms: number },
   texts: ReadonlyMap<number, string>,
 ): Block {

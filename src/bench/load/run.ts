@@ -8,7 +8,17 @@ import { geometricMean } from '../statistics.ts'
 import type { Question } from '../types.ts'
 import { measureBlock, runBlock } from './block.ts'
 import { arrivals, derived, shuffled } from './draws.ts'
-import type { Asked, Block, Load, LoadDocument, LoadOptions, LoadSide, LoadSummary, Spread } from './types.ts'
+import type {
+  Asked,
+  Block,
+  Load,
+  LoadDocument,
+  LoadOptions,
+  LoadSide,
+  LoadSummary,
+  RoundCounts,
+  Spread,
+} from './types.ts'
 
 /** What is measured. */
 export interface LoadSetup {
@@ -52,6 +62,41 @@ export function loadName(load: Load): string {
   return load.kind === 'closed' ? `${load.clients} clients` : `arrivals ${load.share}`
 }
 
+/** One row for each side under each load: ratios to `baseline` within rounds, means over rounds. */
+export function summarise(blocks: readonly Block[], baseline: string): LoadSummary[] {
+  const groups = new Map<string, Block[]>()
+  for (const block of blocks) {
+    const key = `${block.load}\n${block.side}`
+    groups.set(key, [...(groups.get(key) ?? []), block])
+  }
+  return [...groups.values()].map((own) => {
+    const { load, side } = own[0] as Block
+    const ratios = (pick: (block: Block) => number | null) =>
+      geometricMean(
+        own.flatMap((block) => {
+          const base = blocks.find(
+            (other) => other.load === load && other.round === block.round && other.side === baseline,
+          )
+          const [mine, theirs] = [pick(block), base ? pick(base) : null]
+          return mine !== null && theirs !== null && mine > 0 && theirs > 0 ? [mine / theirs] : []
+        }),
+      )
+    const sum = (pick: (block: Block) => number): number => own.reduce((total, block) => total + pick(block), 0)
+    return {
+      ...{ load, side },
+      goodput: ratios(({ goodput }) => goodput),
+      firstP95: ratios(({ firstMs }) => firstMs.p95),
+      tokenMs: ratios(({ tokenMs }) => tokenMs.p50),
+      tokensPerSecond: mean(own.map(({ goodput }) => goodput)),
+      firstMs: meanSpread(own.map(({ firstMs }) => firstMs)),
+      queueMs: meanSpread(own.map(({ queueMs }) => queueMs)),
+      requests: sum(({ requests }) => requests),
+      errors: sum(({ errors }) => errors),
+      different: sum(({ different }) => different),
+    }
+  })
+}
+
 // ---------------------------------------------------------------------------------------------------------------
 
 const MOST_FAILURES = 10
@@ -84,12 +129,14 @@ class Run {
     for (const index of shuffled(derived(seed, 3, ...uses), sides.length)) {
       const side = sides[index] as LoadSide
       const { maxTokens } = options
+      const before = await side.rounds?.()
       const block = await runBlock({
         ...{ side, order: questions, arrivals: times, clients, maxTokens },
         ...{ questions: this.#setup.questions, signal: this.#setup.signal },
       })
+      const rounds = before && side.rounds && between(before, await side.rounds())
       heard.set(side.name, block.asked)
-      measured.push([{ load: loadName(load), round, side: side.name }, block, new Map()])
+      measured.push([{ load: loadName(load), round, side: side.name, ...(rounds && { rounds }) }, block, new Map()])
       for (const { error } of block.asked) if (error !== undefined) this.failures.add(`${side.name}: ${error}`)
       this.#setup.onProgress?.(++this.#done, this.#total)
     }
@@ -123,38 +170,8 @@ class Run {
   }
 }
 
-function summarise(blocks: readonly Block[], baseline: string): LoadSummary[] {
-  const groups = new Map<string, Block[]>()
-  for (const block of blocks) {
-    const key = `${block.load}\n${block.side}`
-    groups.set(key, [...(groups.get(key) ?? []), block])
-  }
-  return [...groups.values()].map((own) => {
-    const { load, side } = own[0] as Block
-    const ratios = (pick: (block: Block) => number | null) =>
-      geometricMean(
-        own.flatMap((block) => {
-          const base = blocks.find(
-            (other) => other.load === load && other.round === block.round && other.side === baseline,
-          )
-          const [mine, theirs] = [pick(block), base ? pick(base) : null]
-          return mine !== null && theirs !== null && mine > 0 && theirs > 0 ? [mine / theirs] : []
-        }),
-      )
-    const sum = (pick: (block: Block) => number): number => own.reduce((total, block) => total + pick(block), 0)
-    return {
-      ...{ load, side },
-      goodput: ratios(({ goodput }) => goodput),
-      firstP95: ratios(({ firstMs }) => firstMs.p95),
-      tokenMs: ratios(({ tokenMs }) => tokenMs.p50),
-      tokensPerSecond: mean(own.map(({ goodput }) => goodput)),
-      firstMs: meanSpread(own.map(({ firstMs }) => firstMs)),
-      queueMs: meanSpread(own.map(({ queueMs }) => queueMs)),
-      requests: sum(({ requests }) => requests),
-      errors: sum(({ errors }) => errors),
-      different: sum(({ different }) => different),
-    }
-  })
+function between(before: RoundCounts, after: RoundCounts): RoundCounts {
+  return { all: after.all - before.all, drafted: after.drafted - before.drafted }
 }
 
 function meanSpread(spreads: readonly Spread[]): Spread {

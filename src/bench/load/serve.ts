@@ -6,6 +6,7 @@ import type { Tokenizer } from '../../text/index.ts'
 import { freePort, guardScript, LLAMA_SERVER, LlamaServer } from '../sides/llama-server.ts'
 import { NodeChild } from '../sides/node-child.ts'
 import { untilReady } from '../sides/ready.ts'
+import { countRounds } from './rounds.ts'
 import type { LoadSide } from './types.ts'
 
 /** What all servers have in common. */
@@ -68,6 +69,7 @@ export async function serveOurs(methods: readonly string[], options: ServingOpti
     await untilReady(guard, { name: 'our server', url: new URL('ready', base), limitMs: READY_LIMIT_MS, signal })
     const side = (name: string, method: string): LoadSide => ({
       ...{ name, plain: OFF, base, body: { speculative: speculativeOf(method) }, details: { method, threads, slots } },
+      rounds: () => countRounds(base, signal),
     })
     const sides = [side(OFF, 'off'), side(OFF_AGAIN, 'off'), ...methods.map((name) => side(name, name))]
     return { sides, [Symbol.asyncDispose]: () => guard[Symbol.asyncDispose]() }

@@ -12,6 +12,15 @@ export interface LoadSide {
   /** What every request of it holds besides prompt and limits. */
   readonly body: Readonly<Record<string, unknown>>
   readonly details: Readonly<Record<string, unknown>>
+  /** Rounds of the server so far, whoever asked; left out where a server does not tell. */
+  readonly rounds?: (() => Promise<RoundCounts>) | undefined
+}
+
+/** Rounds of answers: each wrote at least one token. */
+export interface RoundCounts {
+  readonly all: number
+  /** Of these: rounds that drafted. */
+  readonly drafted: number
 }
 
 /**
@@ -54,6 +63,8 @@ export interface Block {
   /** Per token after the first. */
   readonly tokenMs: Spread
   readonly queueMs: Spread
+  /** Rounds of this block; left out where the server does not tell. */
+  readonly rounds?: RoundCounts | undefined
 }
 
 /** Null without any value. */
@@ -97,7 +108,7 @@ export interface LoadDocument {
   readonly provenance: Provenance
   readonly options: LoadOptions
   readonly baseline: string
-  readonly sides: readonly Omit<LoadSide, 'base'>[]
+  readonly sides: readonly Omit<LoadSide, 'base' | 'rounds'>[]
   readonly summary: readonly LoadSummary[]
   readonly blocks: readonly Block[]
   /** The first failures, told once each. */

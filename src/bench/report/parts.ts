@@ -53,7 +53,12 @@ export function figure(name: string, drawing: Markup, caption: MarkupValue, figu
 }
 
 /** A side's name with its mark, as in the pictures. */
-export function sideName({ name, look, isBaseline, failed }: SideView): Markup {
+export function sideName({
+  name,
+  look,
+  isBaseline,
+  failed,
+}: Pick<SideView, 'name' | 'look' | 'isBaseline' | 'failed'>): Markup {
   const drawing = mark(look, 6, 6, 40)
   const sign = markup`<svg class="plot sign" viewBox="0 0 12 12" width="12" height="12" aria-hidden="true">${drawing}</svg>`
   // A long name may break where its parts join, and only there.

@@ -42,12 +42,17 @@ export async function ask(url: URL, question: Question = {}): Promise<Answer> {
 
 /** Asks for JSON. */
 export async function askJson(url: URL, question: Question = {}): Promise<unknown> {
-  const text = await readText(await ask(url, question))
+  const text = await askText(url, question)
   try {
     return JSON.parse(text) as unknown
   } catch {
     throw failure(url, `no JSON: ${shorten(text)}`, "correct the address if it is another's")
   }
+}
+
+/** Asks for text. */
+export async function askText(url: URL, question: Question = {}): Promise<string> {
+  return readText(await ask(url, question))
 }
 
 /** The sentence for an answer that is not what it should be. */
