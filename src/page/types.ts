@@ -38,6 +38,8 @@ export interface Round {
   readonly draftMs: number
   readonly targetMs: number
   readonly hostMs: number
+  /** How many requests shared the target's pass; left out where this one was alone. */
+  readonly requests?: number
   /** In a trace of the server: the request's id, and the answer's number. */
   readonly request?: string
   readonly answer?: number

@@ -7,12 +7,13 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Engine, GenerateEvent, GenerateRequest } from '../../src/engine/index.ts'
+import type { Engine } from '../../src/engine/index.ts'
 import { createApp, listen, type Listening } from '../../src/server/index.ts'
 import { makeRound } from '../../src/page/data/rounds.fixture.ts'
 import { builtPage } from '../../src/server/page.ts'
 import { closeTiny, openTiny } from '../server/open.ts'
 import { findBrowser, violations } from './browser.ts'
+import { ask, openPage, setUp, slowly } from './page.ts'
 
 const executable = findBrowser()
 const title = `the page in a browser${executable === undefined ? ' (skipped: no Chromium, see CHROME_PATH)' : ''}`
@@ -24,48 +25,9 @@ let slow: Listening
 let browser: Browser | undefined
 const complaints: string[] = []
 
-/** Opens a view; whatever the page complains about or asks of others is collected. */
-async function open(view = '', options: BrowserContextOptions = {}, url = listening.url): Promise<Page> {
-  const page = await browser!.newPage({ viewport: { width: 1400, height: 900 }, ...options })
-  page.on('console', (message) => complaints.push(`console: ${message.text()}`))
-  page.on('pageerror', (error) => complaints.push(`error: ${error.message}`))
-  page.on('request', (request) => {
-    if (!request.url().startsWith(url) && !request.url().startsWith('blob:'))
-      complaints.push(`request: ${request.url()}`)
-  })
-  await page.goto(`${url}/${view}`)
-  await page.locator('.top').waitFor()
-  return page
-}
-
-/** Asks by keyboard and waits for the end of the answer. */
-async function ask(page: Page, question: string): Promise<void> {
-  const answers = await page.locator('.answer').count()
-  await page.getByLabel(/^Your question/).fill(question)
-  await page.keyboard.press('Enter')
-  await page.locator('.answer[aria-busy=false]').nth(answers).waitFor()
-}
-
-/** Fixed numbers of tokens and drafts in every round: the tiny model's text is long and means nothing. */
-async function setUp(page: Page, tokens = 40): Promise<void> {
-  await page.getByLabel('Most tokens').fill(String(tokens))
-  await page.keyboard.press('Tab')
-  await page.getByLabel('Drafter').selectOption('combined')
-  await page.getByLabel('Budget').selectOption('fixed')
-}
-
-/** The same engine with a pause after each round: time to press Stop. */
-function slowly(engine: Engine): Engine {
-  async function* generate(request: GenerateRequest): AsyncGenerator<GenerateEvent> {
-    for await (const event of engine.generate(request)) {
-      yield event
-      if (event.type === 'round') await new Promise((resolve) => setTimeout(resolve, 30))
-    }
-  }
-  return new Proxy(engine, {
-    get: (target, name): unknown => (name === 'generate' ? generate : Reflect.get(target, name, target)),
-  })
-}
+/** Opens a view of a server's page. */
+const open = (view = '', options: BrowserContextOptions = {}, url = listening.url): Promise<Page> =>
+  openPage(browser!, { url: `${url}/`, view, options, complaints })
 
 beforeAll(async () => {
   expect(existsSync(join(builtPage(), 'index.html')), 'expected a built page; run "npm run build" first').toBe(true)
@@ -107,22 +69,39 @@ describe.skipIf(executable === undefined)(title, () => {
     await page.close()
   })
 
-  it('keeps everything in its place while an answer grows', async () => {
-    const page = await open()
-    await setUp(page, 80)
-    const boxes = (): Promise<unknown> =>
-      page.evaluate(
-        `[...document.querySelectorAll('.top, .side, .log, .composer, .composer .main, .timeline, .tree-frame, .legend:has(svg), .figures, .figures figure')].map((one) => { const { x, y, width, height } = one.getBoundingClientRect(); return [x, y, width, height].join(' ') })`,
-      )
-    const before = await boxes()
-    await page.getByLabel(/^Your question/).fill('red blue red blue')
-    await page.keyboard.press('Enter')
-    await page.locator('.track .bar').nth(3).waitFor({ state: 'attached' })
-    expect(await boxes()).toEqual(before)
-    await page.getByRole('button', { name: 'Regenerate' }).waitFor()
-    expect(await boxes()).toEqual(before)
-    await page.close()
-  })
+  it.each(['fixed', 'heterospec-cost'])(
+    'keeps everything in its place while an answer grows, budget %s',
+    async (budget) => {
+      const page = await open()
+      await setUp(page, 80)
+      await page.getByLabel('Budget').selectOption(budget)
+      const boxes = (): Promise<unknown> =>
+        page.evaluate(
+          `[...document.querySelectorAll('.top, .side, .log, .composer, .composer .main, .timeline, .tree-frame, .legend:has(svg), .figures, .figures figure')].map((one) => { const { x, y, width, height } = one.getBoundingClientRect(); return [x, y, width, height].join(' ') })`,
+        )
+      const before = await boxes()
+      await page.getByLabel(/^Your question/).fill('red blue red blue')
+      await page.keyboard.press('Enter')
+      await page.locator('.track .bar').nth(3).waitFor({ state: 'attached' })
+      expect(await boxes()).toEqual(before)
+      await page.getByRole('button', { name: 'Regenerate' }).waitFor()
+      expect(await boxes()).toEqual(before)
+      // From round to round neither; some parts are not there in some rounds.
+      const slider = page.getByRole('slider', { name: 'Round' })
+      const places: string[] = []
+      for (let round = Number(await slider.getAttribute('max')); round >= 0; round--) {
+        await slider.fill(String(round))
+        await page.locator('.inspector h2', { hasText: `Round ${round + 1} ` }).waitFor()
+        const found = await page.evaluate<string[]>(
+          `['.round-words', '.check input', '.figures', '.why h3', '.why > dl', '.why details'].flatMap((part) => [...document.querySelectorAll(part)].map((one) => { const { x, y } = one.getBoundingClientRect(); return [part, x, y].join(' ') }))`,
+        )
+        places.push(...found)
+      }
+      const parts = new Set(places.map((place) => place.replace(/( \S+){2}$/, '')))
+      expect(new Set(places).size, [...new Set(places)].join('\n')).toBe(parts.size)
+      await page.close()
+    },
+  )
 
   it.each(['light', 'dark'] as const)('axe finds nothing wrong in the %s theme', async (colorScheme) => {
     const page = await open('', { colorScheme })
@@ -214,11 +193,11 @@ describe.skipIf(executable === undefined)(title, () => {
     const rounds = [makeRound(tree, { pruned, why }), makeRound(tree, { round: 1 })]
     await writeFile(path, rounds.map((round) => `${JSON.stringify(round)}\n`).join(''))
     await page.locator('input[type=file]').setInputFiles(path)
-    await page.getByLabel('pruned (70)').waitFor()
+    await page.getByLabel('pruned (2 of 70)').waitFor()
     expect(await page.locator('.tree-frame .node.pruned').count()).toBe(2)
-    await page.getByLabel('pruned (70)').uncheck()
+    await page.getByLabel('pruned (2 of 70)').uncheck()
     expect(await page.locator('.tree-frame .node.pruned').count()).toBe(0)
-    const reasons = await page.locator('.why dl div').allTextContents()
+    const reasons = await page.locator('.why > dl div').allTextContents()
     expect(reasons).toEqual(['entropy1.25 nats', 'entropy bin2', 'nodes4', 'pass price1.5 ×', 'plain pass9 ms'])
     expect(await page.locator('.option.chosen text').allTextContents()).toEqual(['4', '1.42'])
     const { x = 0, y = 0, width = 0 } = (await page.locator('.track svg').boundingBox()) ?? {}
@@ -246,6 +225,28 @@ describe.skipIf(executable === undefined)(title, () => {
     await page.close()
   })
 
+  it('shows the tokens of a round where the answer is longer than its frame', async () => {
+    const page = await open('#replay')
+    const path = join(engine.folder, 'long.jsonl')
+    const tree = { tokens: [40, 41], parents: [-1, 0], acceptedPath: [1], emitted: [41, 42] }
+    const rounds = Array.from({ length: 2000 }, (_, round) => makeRound(tree, { round }))
+    await writeFile(path, rounds.map((round) => `${JSON.stringify(round)}\n`).join(''))
+    await page.locator('input[type=file]').setInputFiles(path)
+    await page.locator('.inspector h2', { hasText: 'of 2000' }).waitFor()
+    await page.getByRole('slider', { name: 'Round' }).focus()
+    await page.keyboard.press('End')
+    const lastIsShown = (): Promise<boolean> =>
+      page.evaluate(
+        `[document.querySelector('.marked').getBoundingClientRect().bottom, document.querySelector('.log').getBoundingClientRect().bottom].reduce((inner, outer) => inner <= outer)`,
+      )
+    await page.locator('.inspector h2', { hasText: 'Round 2000' }).waitFor()
+    await expect.poll(lastIsShown).toBe(true)
+    await page.keyboard.press('Home')
+    await page.locator('.inspector h2', { hasText: 'Round 1 ' }).waitFor()
+    await expect.poll(() => page.evaluate(`document.querySelector('.log').scrollTop`)).toBe(0)
+    await page.close()
+  })
+
   it('runs two settings side by side and says whether the texts are the same', async () => {
     const page = await open('', {}, slow.url)
     await page.getByLabel('Most tokens').fill('30')
@@ -265,9 +266,12 @@ describe.skipIf(executable === undefined)(title, () => {
     await expect.poll(length).toBeLessThan(texts[0]!.length)
     await expect.poll(length, { timeout: 20_000 }).toBe(texts[0]!.length)
     expect(await page.getByRole('timer').allTextContents()).toEqual(clocks)
+    expect(await page.locator('.inspector h2').textContent()).toMatch(/^Round \d+ of \d+$/)
+    await page.getByRole('group', { name: 'Whose rounds' }).getByRole('button', { name: 'A' }).click()
+    expect(await page.locator('.inspector h2').textContent()).toBe('Round 29 of 29')
     await page.getByRole('link', { name: 'Chat' }).click()
     await page.getByRole('link', { name: 'Side by side' }).click()
-    expect(await page.locator('.contestant .tokens').allTextContents()).toEqual(texts)
+    await expect.poll(() => page.locator('.contestant .tokens').allTextContents()).toEqual(texts)
     await page.close()
   })
 
@@ -297,6 +301,10 @@ describe.skipIf(executable === undefined)(title, () => {
     await ask(page, 'red blue')
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360)
     expect(await violations(page)).toEqual([])
+    await page.getByRole('link', { name: 'Side by side' }).click()
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360)
+    for (const field of await page.locator('.choices select').all())
+      expect((await field.boundingBox())?.width).toBeGreaterThan(150)
     await page.close()
   })
 })

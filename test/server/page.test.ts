@@ -106,7 +106,7 @@ describe('the page', () => {
     const unwanted = await ask(withPage({ page: false }), '/')
     expect(unwanted.status).toBe(404)
     expect(unwanted.json.error?.message).not.toContain('npm run build')
-    expect((await ask(withPage(), '/', {})).status).toBe(404)
+    expect((await ask(withPage(), '/', {})).status).toBe(405)
   })
 })
 
@@ -190,12 +190,23 @@ describe('settings of the page', () => {
   const names = Object.keys(methods) as Speculation['method'][]
   it.each(names)('make requests that this server knows: %s', async (method) => {
     const speculation = { method, budget: 'server', nodes: 4 } as const
-    const asked = requestOf({ ...defaultSettings, maxTokens: 2, speculation }, [{ role: 'user', content: 'red' }])
-    const { status, json } = await ask(withPage(), '/v1/chat/completions', asked)
+    const settings = { ...defaultSettings, maxTokens: 2, speculation }
+    const asked = requestOf(settings, [{ role: 'user', content: 'red' }], true)
+    const { status, json } = await ask(withPage(), `/${asked.path}`, asked.body)
     // These two want a file, which this server was started without.
     const wantsFile = method === 'eagle3' || method === 'model'
     expect(status).toBe(wantsFile ? 400 : 200)
     if (wantsFile) expect(json.error?.message).toContain('start it with')
+  })
+
+  it('make one text of a conversation where the model does not chat', () => {
+    const messages = [
+      { role: 'user', content: 'red' },
+      { role: 'assistant', content: ' blue' },
+      { role: 'user', content: 'green' },
+    ] as const
+    const { path, body } = requestOf({ ...defaultSettings, system: 'Colours.\n' }, messages, false)
+    expect([path, body]).toMatchObject(['v1/completions', { prompt: 'Colours.\n\nred blue\ngreen' }])
   })
 
   it('name every budget, and every one is known', async () => {

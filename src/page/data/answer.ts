@@ -1,7 +1,7 @@
 /** One answer while it grows: text, rounds, tokens, times. Parts of the page watch `version`. */
 import { signal, type ReadonlySignal, type Signal } from '@preact/signals'
 import type { Piece, Pieces, Round, ShownToken, Timings } from '../types.ts'
-import { ServerProblem, type Api } from './api.ts'
+import { ServerProblem, type Api, type StreamRequest } from './api.ts'
 import { textOfRounds, TokenSplitter } from './tokens.ts'
 
 /** Where an answer stands. */
@@ -75,14 +75,18 @@ export class Answer {
   }
 
   /** Sends the request and grows until the answer is over. Never throws: what goes wrong becomes the state. */
-  async run(api: Api, body: object): Promise<void> {
+  async run(api: Api, request: StreamRequest): Promise<void> {
     this.#began = performance.now()
     try {
-      await api.chat(
-        body,
+      await api.stream(
+        request,
         {
           onText: (text) => this.#grow(() => (this.text += text)),
-          onRound: (round, pieces) => this.#grow(() => this.#addRound(round, pieces)),
+          onRound: (round, pieces) =>
+            this.#grow(() => {
+              this.#learn(pieces)
+              this.#addRound(round)
+            }),
           onEnd: (reason, timings) => {
             this.reason = reason
             this.timings = timings
@@ -105,16 +109,20 @@ export class Answer {
 
   /** Fills it with rounds of a file. */
   fill(rounds: readonly Round[], pieces: Pieces): void {
+    this.#learn(pieces)
     for (const round of rounds) {
-      this.#addRound(round, pieces)
+      this.#addRound(round)
       this.#note()
     }
     this.text = textOfRounds(rounds, pieces)
     this.#end('done')
   }
 
-  #addRound(round: Round, pieces: Pieces): void {
+  #learn(pieces: Pieces): void {
     for (const [id, piece] of pieces) this.#pieces.set(id, piece)
+  }
+
+  #addRound(round: Round): void {
     this.#splitter.add(round, this.rounds.length, this.#pieces)
     this.rounds.push(round)
   }

@@ -15,6 +15,12 @@ export class ServerProblem extends Error {
   }
 }
 
+/** What is sent for a streamed answer, and where to. */
+export interface StreamRequest {
+  readonly path: 'v1/chat/completions' | 'v1/completions'
+  readonly body: object
+}
+
 /** What a streamed answer tells. */
 export interface StreamListener {
   onText(text: string): void
@@ -23,16 +29,30 @@ export interface StreamListener {
   onEnd(reason: string, timings: Timings | undefined): void
 }
 
+/** What the server says of its model. */
+export interface About {
+  readonly name: string
+  /** Whether it answers conversations; others go on with a text. */
+  readonly chats: boolean
+  /** Whether it was made for vectors: its words may mean little. */
+  readonly embeds: boolean
+}
+
 /** The server's interface, with one key. */
 export class Api {
   /** Sent with every request; empty: none. Kept in memory only. */
   key = ''
 
-  /** Name of the model. Throws a `ServerProblem`. */
-  async model(): Promise<string> {
-    const body: unknown = await (await this.#send('v1/models')).json()
-    const first: unknown = isObject(body) && Array.isArray(body['data']) ? body['data'][0] : undefined
-    return isObject(first) && typeof first['id'] === 'string' ? first['id'] : 'model'
+  /** The model. Throws a `ServerProblem`. */
+  async about(): Promise<About> {
+    const body: unknown = await (await this.#send('props')).json()
+    const props = isObject(body) ? body : {}
+    const name = props['model_alias']
+    return {
+      name: typeof name === 'string' ? name : 'model',
+      chats: props['chat_template'] !== '',
+      embeds: typeof props['pooling'] === 'string',
+    }
   }
 
   /** Texts of tokens. Throws a `ServerProblem`, for example when the model does not have them. */
@@ -48,12 +68,18 @@ export class Api {
   }
 
   /** Asks for an answer and tells of it while it comes. Throws a `ServerProblem`; an abort throws its reason. */
-  async chat(body: object, listener: StreamListener, signal: AbortSignal): Promise<void> {
-    const response = await this.#send('v1/chat/completions', body, signal)
-    if (!response.body) throw new ServerProblem('expected a stream, got an answer without a body', 0)
+  async stream({ path, body }: StreamRequest, listener: StreamListener, signal: AbortSignal): Promise<void> {
+    const response = await this.#send(path, body, signal)
+    if (!response.body) throw lost()
     const events = response.body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream())
     const reader = events.getReader()
-    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    for (;;) {
+      const next = await reader.read().catch(() => {
+        signal.throwIfAborted()
+        throw lost()
+      })
+      // A proxy may end an answer in good order whose server is gone.
+      if (next.done) throw lost()
       if (next.value.data === '[DONE]') return
       tell(JSON.parse(next.value.data) as unknown, listener)
     }
@@ -69,9 +95,9 @@ export class Api {
     try {
       // Relative, as the page's own files are.
       response = await fetch(path, { ...post, headers, ...(signal && { signal }) })
-    } catch (error) {
+    } catch {
       signal?.throwIfAborted()
-      throw new ServerProblem(`the server does not answer (${String(error)}); is it still running?`, 0)
+      throw new ServerProblem('the server does not answer; is it still running?', 0)
     }
     if (!response.ok) throw new ServerProblem(await reasonOf(response), response.status)
     return response
@@ -91,18 +117,25 @@ function tell(chunk: unknown, listener: StreamListener): void {
   }
   const choice: unknown = Array.isArray(choices) ? choices[0] : undefined
   if (!isObject(choice)) return
-  const delta = choice['delta']
-  if (isObject(delta) && typeof delta['content'] === 'string' && delta['content'] !== '')
-    listener.onText(delta['content'])
+  const { delta } = choice
+  const text = isObject(delta) ? delta['content'] : choice['text']
+  if (typeof text === 'string' && text !== '') listener.onText(text)
   if (typeof choice['finish_reason'] === 'string')
     listener.onEnd(choice['finish_reason'], isObject(timings) ? (timings as unknown as Timings) : undefined)
 }
 
+function lost(): ServerProblem {
+  return new ServerProblem('the connection was lost before the answer was over; is the server still running?', 0)
+}
+
+/** The server's words, and when to come back if it says so. */
 async function reasonOf(response: Response): Promise<string> {
+  const wait = Number(response.headers.get('retry-after') ?? 0)
+  const when = wait > 0 ? ` (in about ${wait} s)` : ''
   try {
-    return messageOf(await response.json())
+    return `${messageOf(await response.json())}${when}`
   } catch {
-    return `the server answered with status ${response.status}`
+    return `the server answered with status ${response.status}${when}`
   }
 }
 

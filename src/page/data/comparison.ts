@@ -1,6 +1,6 @@
 /** Two settings on the same prompt: one after the other, so that neither takes time from the other. */
 import { Answer } from './answer.ts'
-import type { Api } from './api.ts'
+import type { Api, StreamRequest } from './api.ts'
 import { nameOf, requestOf, type Settings, type Speculation } from './settings.ts'
 import { figure, seconds } from './words.ts'
 
@@ -9,27 +9,28 @@ export type Pair<T> = readonly [T, T]
 
 export class Comparison {
   readonly answers: Pair<Answer>
-  readonly #bodies: Pair<object>
+  readonly #requests: Pair<StreamRequest>
   #isStopped = false
 
-  constructor(prompt: string, settings: Settings, speculations: Pair<Speculation>) {
+  /** `chats`: whether the model answers conversations. */
+  constructor(prompt: string, settings: Settings, speculations: Pair<Speculation>, chats: boolean) {
     // With chance in play the same seed makes the same text.
     const shared = { ...settings, seed: settings.seed ?? 1 }
-    const bodyOf = (speculation: Speculation): object => ({
-      ...requestOf({ ...shared, speculation }, [{ role: 'user', content: prompt }]),
+    const made = (speculation: Speculation): StreamRequest => {
+      const { path, body } = requestOf({ ...shared, speculation }, [{ role: 'user', content: prompt }], chats)
       // The second one shall not find the prompt read by the first.
-      cache_prompt: false,
-    })
+      return { path, body: { ...body, cache_prompt: false } }
+    }
     const [a, b] = speculations
     this.answers = [new Answer(nameOf(a)), new Answer(nameOf(b))]
-    this.#bodies = [bodyOf(a), bodyOf(b)]
+    this.#requests = [made(a), made(b)]
   }
 
   /** Runs both to their ends. Never throws. */
   async run(api: Api): Promise<void> {
     const [a, b] = this.answers
-    await a.run(api, this.#bodies[0])
-    if (!this.#isStopped) await b.run(api, this.#bodies[1])
+    await a.run(api, this.#requests[0])
+    if (!this.#isStopped) await b.run(api, this.#requests[1])
   }
 
   /** Ends what is running, and the other one never begins. */
@@ -60,6 +61,9 @@ export class Comparison {
     const [slow, fast, name] = a.ms >= b.ms ? [a, b, 'B'] : [b, a, 'A']
     const same = a.text === b.text ? 'The texts are the same, character for character.' : 'The texts differ.'
     const times = figure(slow.ms / Math.max(1, fast.ms))
-    return `${name} took ${seconds(fast.ms)} instead of ${seconds(slow.ms)}: ${times} times as fast. ${same}`
+    const [less, more] = [fast.ms, slow.ms].map((ms) =>
+      slow.ms < 10_000 ? `${(ms / 1000).toFixed(2)} s` : seconds(ms),
+    )
+    return `${name} took ${less} instead of ${more}: ${times} times as fast. ${same}`
   }
 }

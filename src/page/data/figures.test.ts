@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { figuresOf, speedsOf } from './figures.ts'
+import { figuresOf, speedsOf, thin } from './figures.ts'
 import { consideredLevels, consideredNodes, reasonsOf } from './reasons.ts'
 import { makeRound } from './rounds.fixture.ts'
 
@@ -22,6 +22,15 @@ describe('figures', () => {
 
   it('are zeros and not NaN before there is anything', () => {
     expect(figuresOf([])).toMatchObject({ speed: 0, tau: 0, plainSpeed: undefined, acceptance: [] })
+  })
+
+  it('are thinned for pictures, not cut', () => {
+    expect(thin([1, 2, 3], 3)).toEqual([1, 2, 3])
+    expect(thin([1, 3, 5, 7, 9], 3)).toEqual([2, 6, 9])
+    const long = Array.from({ length: 20_000 }, () => drafted)
+    const speeds = speedsOf(long)
+    expect(speeds).toHaveLength(20_000)
+    expect(speeds.at(-1)).toBeCloseTo(200)
   })
 
   it('take a budget’s own price of a plain pass', () => {

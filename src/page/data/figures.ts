@@ -41,7 +41,25 @@ export function figuresOf(rounds: readonly Round[]): Figures {
 
 /** Tokens per second around each round: over it and the `window - 1` before. */
 export function speedsOf(rounds: readonly Round[], window = 8): number[] {
-  return rounds.map((_, index) => figuresOf(rounds.slice(Math.max(0, index + 1 - window), index + 1)).speed)
+  /** By round: tokens and milliseconds up to its end. */
+  const sums: { readonly tokens: number; readonly ms: number }[] = []
+  let [tokens, ms] = [0, 0]
+  for (const { emitted, targetMs, draftMs, hostMs } of rounds)
+    sums.push({ tokens: (tokens += emitted.length), ms: (ms += targetMs + draftMs + hostMs) })
+  return sums.map((sum, index) => {
+    const before = sums[index - window] ?? { tokens: 0, ms: 0 }
+    return sum.ms > before.ms ? (1000 * (sum.tokens - before.tokens)) / (sum.ms - before.ms) : 0
+  })
+}
+
+/** As many numbers as fit into a picture: means of neighbours where there are more than `most`. */
+export function thin(values: readonly number[], most: number): number[] {
+  const step = Math.ceil(values.length / most)
+  if (step <= 1) return [...values]
+  return Array.from({ length: Math.ceil(values.length / step) }, (_, index) => {
+    const part = values.slice(index * step, (index + 1) * step)
+    return part.reduce((sum, value) => sum + value, 0) / part.length
+  })
 }
 
 /** The depth of each node of a tree, the root's being 0. */

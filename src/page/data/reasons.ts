@@ -59,8 +59,11 @@ const lists = ['consideredNodes', 'consideredLevels']
 
 const words: Readonly<Record<string, readonly [label: string, hint: string]>> = {
   reason: ['reason', 'why nothing was drafted'],
-  entropy: ['entropy', 'how unsure the drafter was along its likeliest path, in nats'],
-  bin: ['entropy bin', 'the range that this entropy falls into; low bins are easy text'],
+  entropy: [
+    'entropy',
+    'how unsure the drafter was along its likeliest path; with prices per step, else summed over it',
+  ],
+  bin: ['entropy bin', 'the range that this entropy falls into; 0 is the easiest text, 0 to 2 are the easy ones'],
   bins: ['bins from', 'where the ranges of entropy come from'],
   levels: ['levels', 'levels of the tree that were drafted one by one'],
   nodes: ['nodes', 'draft tokens that the budget let through to the target'],
@@ -70,8 +73,16 @@ const words: Readonly<Record<string, readonly [label: string, hint: string]>> = 
   plainMs: ['plain pass', 'milliseconds of a pass over one token'],
 }
 
+/** Where bins come from, `BinMemory.basis` among them. */
+const origins: Readonly<Record<string, string>> = {
+  prior: 'what is believed of any drafter',
+  accepted: 'rounds that came true as a whole',
+  all: 'all rounds so far',
+  given: 'the settings',
+}
+
 function spell(name: string, value: number | string): string {
-  if (typeof value === 'string') return value
+  if (typeof value === 'string') return name === 'bins' ? (origins[value] ?? value) : value
   const number = value.toLocaleString('en', { maximumFractionDigits: 2 })
   if (name === 'price' || name === 'draftPrice') return `${number} ×`
   if (name === 'plainMs') return `${number} ms`

@@ -22,7 +22,9 @@ export function readRound(value: unknown): Round | string {
     !(Array.isArray(sourceNames) && sourceNames.every((name) => typeof name === 'string'))
   )
     return 'expected names as "sourceNames", got something else; choose a file of --trace'
-  const { request, answer } = value
+  const { request, answer, requests } = value
+  if (requests !== undefined && !isNumber(requests))
+    return 'expected a number as "requests", got something else; choose a file of --trace'
   if ((request !== undefined && typeof request !== 'string') || (answer !== undefined && !isNumber(answer)))
     return 'expected the name of a request and the number of an answer, got others; choose a file of --trace'
   const known = value as unknown as Round
@@ -49,6 +51,9 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
 
 // ---------------------------------------------------------------------------------------------------------------
 
+/** No budget drafts so many, and no window shows them. */
+const MOST_NODES = 4096
+
 function isNumber(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value)
 }
@@ -72,6 +77,7 @@ function problemOfTree(tree: unknown, first: number): string | undefined {
   const size = tokens.length
   if ([parents, logProbs, sources].some(({ length }) => length !== size) || (first === 0 && size === 0))
     return `expected lists of the same length in a tree, got others; ${advice}`
+  if (size > MOST_NODES) return `expected at most ${MOST_NODES} nodes in a tree, got ${size}; ${advice}`
   const misplaced = parents.some((parent: unknown, index) => {
     const lowest = first + index === 0 ? -1 : 0
     return !Number.isInteger(parent) || (parent as number) < lowest || (parent as number) >= first + index

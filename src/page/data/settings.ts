@@ -1,5 +1,7 @@
 /** What a user may set, and the request that it comes to. The text of an answer depends on sampling only, never on drafting. */
 
+import type { StreamRequest } from './api.ts'
+
 /** Ways of drafting that the page offers: the request's word, and what people read. */
 export const methods = {
   server: 'Server’s setting',
@@ -86,12 +88,26 @@ export function nameOf(speculation: Speculation): string {
   return `${methods[method]}, ${limit}`
 }
 
-/** The body of a streamed chat that tells its rounds. */
-export function requestOf(settings: Settings, messages: readonly Message[]): object {
+/** Sampling in words, as far as it is set. */
+export function samplingWords({ temperature, topP, topK, maxTokens, seed, system }: Settings): string {
+  const parts = [
+    temperature === 0 ? 'greedy' : `temperature ${temperature}`,
+    ...(temperature > 0 && topP !== undefined ? [`top-p ${topP}`] : []),
+    ...(temperature > 0 && topK !== undefined ? [`top-k ${topK}`] : []),
+    ...(temperature > 0 && seed !== undefined ? [`seed ${seed}`] : []),
+    maxTokens === undefined ? 'the server’s limit of tokens' : `at most ${maxTokens} tokens`,
+    ...(system.trim() === '' ? [] : ['with the system prompt']),
+  ]
+  return parts.join(', ')
+}
+
+/** A streamed answer that tells its rounds. A model that does not chat goes on with the text of all messages. */
+export function requestOf(settings: Settings, messages: readonly Message[], chats: boolean): StreamRequest {
   const { system, temperature, topP, topK, maxTokens, seed, speculation } = settings
   const speculative = speculativeOf(speculation)
-  return {
-    messages: system.trim() === '' ? messages : [{ role: 'system', content: system }, ...messages],
+  const all = system.trim() === '' ? messages : [{ role: 'system', content: system } as const, ...messages]
+  const body = {
+    ...(chats ? { messages: all } : { prompt: textOf(all) }),
     temperature,
     ...(topP !== undefined && { top_p: topP }),
     ...(topK !== undefined && { top_k: topK }),
@@ -101,4 +117,12 @@ export function requestOf(settings: Settings, messages: readonly Message[]): obj
     stream: true,
     stream_options: { include_rounds: true },
   }
+  return { path: chats ? 'v1/chat/completions' : 'v1/completions', body }
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+/** What was said so far as one text: what the model wrote follows its question directly, and a question begins a line. */
+function textOf(messages: readonly Message[]): string {
+  return messages.map(({ role, content }, at) => (role === 'user' && at > 0 ? `\n${content}` : content)).join('')
 }

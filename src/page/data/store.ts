@@ -1,7 +1,7 @@
 /** What the views of the page share: the server, settings, the conversation, and which round is being looked at. */
 import { signal, type Signal } from '@preact/signals'
 import { Answer } from './answer.ts'
-import { Api, ServerProblem } from './api.ts'
+import { Api, ServerProblem, type About } from './api.ts'
 import type { Comparison, Pair } from './comparison.ts'
 import { defaultSettings, nameOf, requestOf, type Message, type Settings, type Speculation } from './settings.ts'
 
@@ -31,12 +31,16 @@ export interface OpenFile {
 /** State of the page: it stays when another view is shown. One per page. */
 export class Store {
   readonly api = new Api()
-  /** Name of the model; empty until the server has told it. */
-  readonly model = signal('')
+  /** The model; undefined until the server has told it. */
+  readonly about: Signal<About | undefined> = signal(undefined)
   /** What keeps the server from being used; empty: nothing. */
   readonly problem = signal('')
   readonly needsKey = signal(false)
+  /** The server did not take the key that it was shown. */
+  readonly refusedKey = signal(false)
   readonly settings: Signal<Settings> = signal(defaultSettings)
+  /** The next question, as far as it is typed. */
+  readonly draft = signal('')
   readonly turns: Signal<readonly Turn[]> = signal([])
   /** The answer whose rounds are shown; undefined: the last one of the conversation. */
   readonly shown: Signal<Answer | undefined> = signal(undefined)
@@ -52,11 +56,13 @@ export class Store {
   /** Asks the server for its name; with a key if there is one. */
   async connect(): Promise<void> {
     try {
-      this.model.value = await this.api.model()
+      this.about.value = await this.api.about()
       this.needsKey.value = false
+      this.refusedKey.value = false
       this.problem.value = ''
     } catch (error) {
       this.needsKey.value = error instanceof ServerProblem && error.status === 401
+      this.refusedKey.value = this.needsKey.value && this.api.key !== ''
       this.problem.value = error instanceof Error ? error.message : String(error)
     }
   }
@@ -67,6 +73,11 @@ export class Store {
     return last && (last.state.value === 'waiting' || last.state.value === 'streaming') ? last : undefined
   }
 
+  /** Whether the model answers conversations; so it is believed until the server says otherwise. */
+  get chats(): boolean {
+    return this.about.value?.chats ?? true
+  }
+
   /** Asks the next question. */
   async ask(question: string): Promise<void> {
     const settings = this.settings.value
@@ -75,9 +86,11 @@ export class Store {
     this.turns.value = [...this.turns.value, { question, answer }]
     this.shown.value = undefined
     this.look.value = newest
-    await answer.run(this.api, requestOf(settings, messages))
-    if (answer.status === 401) this.needsKey.value = true
+    await answer.run(this.api, requestOf(settings, messages, this.chats))
     this.announcement.value = sentenceOf(answer)
+    if (answer.status === 401) this.needsKey.value = true
+    // The server is back, perhaps with another model.
+    else if (this.problem.value !== '' && answer.state.value === 'done') await this.connect()
   }
 
   /** Asks the last question again, with the settings of now. */
@@ -86,6 +99,16 @@ export class Store {
     if (!last) return
     this.turns.value = this.turns.value.slice(0, -1)
     await this.ask(last.question)
+  }
+
+  /** Takes the last question back, to be written anew. */
+  takeBack(): void {
+    const last = this.turns.value.at(-1)
+    if (!last || last.answer.isOpen) return
+    this.turns.value = this.turns.value.slice(0, -1)
+    this.shown.value = undefined
+    this.look.value = newest
+    this.draft.value = [last.question, this.draft.value].filter((text) => text !== '').join('\n')
   }
 
   /** A new conversation. */

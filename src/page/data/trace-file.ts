@@ -5,6 +5,15 @@ import { readRound } from './rounds.ts'
 /** More would not be looked at, and the page has to hold them all. */
 const MOST_ROUNDS = 20_000
 
+/** A file with more is not even read: no browser holds its text. */
+export const MOST_BYTES = 256 * 2 ** 20
+
+/** What is wrong with a file of so many bytes. */
+export function tooLarge(bytes: number): string {
+  const [most, size] = [MOST_BYTES, bytes].map((amount) => Math.ceil(amount / 2 ** 20))
+  return `expected at most ${most} MiB, got ${size} MiB; cut the file, docs/guide/server.md says how`
+}
+
 /**
  * The answers of a file, each its rounds, or the sentence that says what is wrong with it. A new answer begins at round 0; a server's
  * answers in work at once are told apart by their names.
@@ -16,7 +25,8 @@ export function readTraceFile(text: string): readonly (readonly Round[])[] | str
   let count = 0
   for (const [index, line] of lines.entries()) {
     if (line.trim() === '') continue
-    if (++count > MOST_ROUNDS) return `expected at most ${MOST_ROUNDS} rounds, got more; cut the file`
+    if (++count > MOST_ROUNDS)
+      return `expected at most ${MOST_ROUNDS} rounds, got more; cut the file, docs/guide/server.md says how`
     const round = readRound(parse(line))
     if (typeof round === 'string') return `line ${index + 1}: ${round}`
     const name = `${round.request} ${round.answer}`

@@ -38,6 +38,14 @@ describe('the layout of a tree', () => {
     )
   })
 
+  it('is no higher than its longest column where all paths are long', () => {
+    // Six paths of ten nodes below the root.
+    const parents = [-1, ...Array.from({ length: 60 }, (_, index) => (index < 6 ? 0 : index - 5))]
+    const tokens = parents.map((_, index) => index)
+    const { rows, columns } = layoutTree(makeRound({ tokens, parents, acceptedPath: [], emitted: [] }), new Map(), true)
+    expect([rows, columns]).toEqual([6, 11])
+  })
+
   it('hides what was pruned', () => {
     const { nodes } = layoutTree(round, new Map(), false)
     expect(nodes.map(({ state }) => state)).not.toContain('pruned')

@@ -38,7 +38,7 @@ export function layoutTree(round: Round, pieces: Pieces, withPruned: boolean): T
   drafts.forEach(({ parent }, id) => children[parent]?.push(id))
   const rank = (id: number): number => order[drafts[id]?.state ?? 'pruned'] - (drafts[id]?.chance ?? 0)
   for (const list of children) list.sort((a, b) => rank(a) - rank(b))
-  const rows = rowsOf(children, depths)
+  const rows = rowsOf(children)
   const nodes = drafts.map((draft, id) => ({
     ...draft,
     id,
@@ -89,24 +89,22 @@ function draftsOf(round: Round, withPruned: boolean): Draft[] {
 }
 
 /**
- * A node stands on the line of its first child, so that a path without turns is straight. Every further child begins a path on
- * the highest line on which all of it finds room: columns fill from the top down, in the order of their parents, and so no branch
- * crosses another.
+ * Columns fill from the top down, in the order of their parents, so that no branch crosses another; a node stands on its parent's line
+ * or below it. So the tree is as low as its longest column lets it be, and paths are straight where nothing is in their way.
  */
-function rowsOf(children: readonly (readonly number[])[], depths: readonly number[]): number[] {
-  const rows: number[] = []
-  /** By depth: the first free line. */
-  const free: number[] = []
-  const place = (start: number, above: number): void => {
-    const path: number[] = []
-    for (let id: number | undefined = start; id !== undefined; id = children[id]?.[0]) path.push(id)
-    const row = Math.max(above, ...path.map((id) => free[depths[id] ?? 0] ?? 0))
-    for (const id of path) {
-      rows[id] = row
-      free[depths[id] ?? 0] = row + 1
+function rowsOf(children: readonly (readonly number[])[]): number[] {
+  const rows = children.map(() => 0)
+  for (let level: readonly number[] = children.length > 0 ? [0] : []; level.length > 0;) {
+    let free = 0
+    const next: number[] = []
+    for (const parent of level) {
+      for (const child of children[parent] ?? []) {
+        rows[child] = Math.max(free, rows[parent] ?? 0)
+        free = (rows[child] ?? 0) + 1
+        next.push(child)
+      }
     }
-    for (const id of path.reverse()) for (const child of children[id]?.slice(1) ?? []) place(child, row + 1)
+    level = next
   }
-  if (children.length > 0) place(0, 0)
   return rows
 }

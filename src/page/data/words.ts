@@ -7,6 +7,11 @@ export function count(amount: number, word: string, words = `${word}s`): string 
   return `${amount} ${amount === 1 ? word : words}`
 }
 
+/** A sentence as it begins a line. */
+export function capital(sentence: string): string {
+  return sentence.charAt(0).toUpperCase() + sentence.slice(1)
+}
+
 /** A share as a percentage. */
 export function percent(share: number): string {
   const rounded = Math.round(100 * share)

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import type { Store } from '../data/store.ts'
+import { capital } from '../data/words.ts'
 import { Chat } from './chat.tsx'
 import { Compare } from './compare.tsx'
 import { Replay } from './replay.tsx'
@@ -33,15 +34,12 @@ export function App({ store }: { readonly store: Store }): ComponentChildren {
           ))}
         </nav>
         <span class="model" title="The model of this server">
-          {store.model.value}
+          {store.about.value?.name}
         </span>
         <ThemeButton />
       </header>
-      {store.needsKey.value ? (
-        <KeyForm store={store} />
-      ) : (
-        store.problem.value !== '' && <p class="alarm strip">{store.problem.value}</p>
-      )}
+      {store.needsKey.value ? <KeyForm store={store} /> : <Problem store={store} />}
+      <Notes store={store} />
       <main id="main" tabIndex={-1}>
         {view === 'chat' && <Chat />}
         {view === 'compare' && <Compare />}
@@ -98,11 +96,41 @@ function ThemeButton(): ComponentChildren {
   )
 }
 
+function Problem({ store }: { readonly store: Store }): ComponentChildren {
+  if (store.problem.value === '') return null
+  return (
+    <p class="alarm strip" role="alert">
+      {capital(store.problem.value)}{' '}
+      <button type="button" class="small" onClick={() => void store.connect()}>
+        Try again
+      </button>
+    </p>
+  )
+}
+
+/** What is to be known of a model that was not made for conversations. */
+function Notes({ store }: { readonly store: Store }): ComponentChildren {
+  const embeds = store.about.value?.embeds === true
+  if (store.chats && !embeds) return null
+  return (
+    <aside class="strip about" aria-label="About the model">
+      {embeds && (
+        <p>
+          This model was made for vectors (<code>/v1/embeddings</code>), not to write: what it answers here may mean
+          little.
+        </p>
+      )}
+      {!store.chats && <p>This model has no chat template: it goes on with your text instead of answering it.</p>}
+    </aside>
+  )
+}
+
 function KeyForm({ store }: { readonly store: Store }): ComponentChildren {
   const [key, setKey] = useState('')
   return (
     <form
       class="strip key"
+      aria-label="API key"
       onSubmit={(event) => {
         event.preventDefault()
         store.api.key = key
@@ -116,6 +144,11 @@ function KeyForm({ store }: { readonly store: Store }): ComponentChildren {
       <button type="submit" class="small">
         Use it
       </button>
+      {store.refusedKey.value && (
+        <p class="alarm" role="alert">
+          The server did not take this key.
+        </p>
+      )}
     </form>
   )
 }

@@ -1,6 +1,6 @@
 /** The conversation: questions, answers while they grow, and where the next question is typed. */
 import type { ComponentChildren } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
 import type { Answer } from '../data/answer.ts'
 import { sentenceOf, type Turn } from '../data/store.ts'
 import { writeTraceFile } from '../data/trace-file.ts'
@@ -34,6 +34,9 @@ export function Chat(): ComponentChildren {
 }
 
 // ---------------------------------------------------------------------------------------------------------------
+
+/** Id of the field where the next question is typed. */
+const questionField = 'question'
 
 /** Short, and each shows something: copying, listing, and text that is hard to guess. */
 const examples = [
@@ -112,9 +115,21 @@ function TurnView({ turn, isLast }: { readonly turn: Turn; readonly isLast: bool
               </button>
             )}
             {isLast && !isOpen && (
-              <button type="button" class="small" onClick={() => void store.regenerate()}>
-                Regenerate
-              </button>
+              <>
+                <button type="button" class="small" onClick={() => void store.regenerate()}>
+                  {answer.state.value === 'failed' ? 'Try again' : 'Regenerate'}
+                </button>
+                <button
+                  type="button"
+                  class="small"
+                  onClick={() => {
+                    store.takeBack()
+                    document.getElementById(questionField)?.focus()
+                  }}
+                >
+                  Edit question
+                </button>
+              </>
             )}
           </p>
         </footer>
@@ -129,9 +144,13 @@ function Summary({ answer }: { readonly answer: Answer }): ComponentChildren {
   useTicks(answer.isOpen, 100)
   const tokens = answer.timings?.predicted_n ?? answer.rounds.reduce((sum, { emitted }) => sum + emitted.length, 0)
   const speed = answer.timings?.predicted_per_second
-  const how = { waiting: 'reading', streaming: 'writing', stopped: 'stopped', failed: 'failed', done: '' }[
-    answer.state.value
-  ]
+  const how = {
+    waiting: 'waiting for the first token',
+    streaming: 'writing',
+    stopped: 'stopped',
+    failed: 'failed',
+    done: '',
+  }[answer.state.value]
   const parts = [
     how,
     count(tokens, 'token'),
@@ -150,19 +169,21 @@ function Summary({ answer }: { readonly answer: Answer }): ComponentChildren {
 
 function Composer(): ComponentChildren {
   const store = useStore()
-  const [text, setText] = useState('')
+  const text = store.draft.value
   const field = useRef<HTMLTextAreaElement>(null)
   const last = store.turns.value.at(-1)?.answer
   useAnswer(last)
   const working = store.working
   const send = (): void => {
-    const question = text.trim()
-    if (question === '' || working) return
-    setText('')
+    // What is typed now, not what was drawn last: Enter may come first.
+    const question = store.draft.value.trim()
+    if (question === '' || store.working) return
+    store.draft.value = ''
     field.current?.focus()
     void store.ask(question)
   }
   const onKeyDown = (event: KeyboardEvent): void => {
+    if (event.key === 'Escape') working?.stop()
     if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
     event.preventDefault()
     send()
@@ -177,12 +198,13 @@ function Composer(): ComponentChildren {
       }}
     >
       <textarea
+        id={questionField}
         ref={field}
         rows={2}
         value={text}
         placeholder="Ask something"
-        aria-label="Your question. Enter sends it, Shift and Enter begins a line."
-        onInput={(event) => setText(event.currentTarget.value)}
+        aria-label="Your question. Enter sends it, Shift and Enter begins a line, Escape stops the answer."
+        onInput={(event) => (store.draft.value = event.currentTarget.value)}
         onKeyDown={onKeyDown}
       />
       <div class="buttons">

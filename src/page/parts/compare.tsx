@@ -5,7 +5,7 @@
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import { Comparison } from '../data/comparison.ts'
-import type { Speculation } from '../data/settings.ts'
+import { samplingWords, type Speculation } from '../data/settings.ts'
 import { newest, type Look } from '../data/store.ts'
 import { Contestant } from './contestant.tsx'
 import { useAnswer, useRace } from './hooks.ts'
@@ -27,7 +27,7 @@ export function Compare(): ComponentChildren {
   useAnswer(comparison?.answers[0])
   useAnswer(comparison?.answers[1])
   const run = async (): Promise<void> => {
-    const next = new Comparison(store.prompt.value, store.settings.value, speculations)
+    const next = new Comparison(store.prompt.value, store.settings.value, speculations, store.chats)
     race.stop()
     store.comparison.value = next
     setLooked({ side: 1, look: newest })
@@ -43,7 +43,8 @@ export function Compare(): ComponentChildren {
       <Prompt isRunning={isRunning} onRun={() => void run()} onStop={() => comparison?.stop()} />
       <p class="verdict">
         <span>
-          {comparison && !isRunning ? comparison.verdict() : 'One after the other: neither takes time from the other.'}
+          {comparison && !isRunning ? comparison.verdict() : 'One after the other: neither takes time from the other.'}{' '}
+          <span class="quiet">Both {samplingWords(store.settings.value)}: the settings of the chat.</span>
         </span>
         <button type="button" class="small" disabled={!comparison?.isComplete} onClick={race.start}>
           See both at once
@@ -68,12 +69,27 @@ export function Compare(): ComponentChildren {
         answer={comparison?.answers[looked.side]}
         look={looked.look}
         onLook={(look) => setLooked({ ...looked, look })}
-      />
+      >
+        <Sides side={looked.side} onSide={(side) => setLooked({ side, look: newest })} />
+      </Inspector>
     </div>
   )
 }
 
 // ---------------------------------------------------------------------------------------------------------------
+
+/** Whose rounds are shown. */
+function Sides({ side, onSide }: { readonly side: 0 | 1; readonly onSide: (side: 0 | 1) => void }): ComponentChildren {
+  return (
+    <span class="buttons" role="group" aria-label="Whose rounds">
+      {([0, 1] as const).map((one) => (
+        <button key={one} type="button" class="small" aria-pressed={one === side} onClick={() => onSide(one)}>
+          {one === 0 ? 'A' : 'B'}
+        </button>
+      ))}
+    </span>
+  )
+}
 
 function Prompt(props: {
   readonly isRunning: boolean

@@ -2,13 +2,15 @@
 import { scaleLinear } from 'd3-scale'
 import { line } from 'd3-shape'
 import type { ComponentChildren } from 'preact'
-import { figuresOf, speedsOf, type Figures } from '../data/figures.ts'
+import { useMemo } from 'preact/hooks'
+import { figuresOf, speedsOf, thin, type Figures } from '../data/figures.ts'
 import { count, figure, percent } from '../data/words.ts'
 import type { Round } from '../types.ts'
 
 /** Four figures of these rounds; each keeps its place and size while there are none. */
 export function FiguresView({ rounds }: { readonly rounds: readonly Round[] }): ComponentChildren {
-  const figures = figuresOf(rounds)
+  // Rounds are only ever added; those of a long trace are too many to count them again at every step.
+  const figures = useMemo(() => figuresOf(rounds), [rounds, rounds.length])
   return (
     <div class="figures">
       <Speed figures={figures} rounds={rounds} />
@@ -23,6 +25,8 @@ export function FiguresView({ rounds }: { readonly rounds: readonly Round[] }): 
 
 const width = 200
 const height = 44
+/** Lower than the others, for two lines of words above it. */
+const barHeight = 20
 
 interface Part {
   readonly figures: Figures
@@ -32,7 +36,7 @@ interface Part {
 function Figure(props: {
   readonly title: string
   readonly value: string
-  readonly note: string
+  readonly note: ComponentChildren
   readonly children: ComponentChildren
 }): ComponentChildren {
   return (
@@ -49,7 +53,7 @@ function Figure(props: {
 
 /** A curve from left to right below the highest of its values, with a level that means something. */
 function Curve({
-  values,
+  values: all,
   rule,
   label,
 }: {
@@ -57,6 +61,7 @@ function Curve({
   readonly rule: number | undefined
   readonly label: string
 }): ComponentChildren {
+  const values = thin(all, width)
   const x = scaleLinear([0, Math.max(1, values.length - 1)], [2, width - 2])
   const y = scaleLinear([0, Math.max(1e-9, ...values, rule ?? 0) * 1.08], [height - 1, 2])
   const path = line<number>((_, index) => x(index), (value) => y(value)).digits(1)(values) // prettier-ignore
@@ -131,25 +136,30 @@ function Acceptance({ figures: { acceptance } }: Pick<Part, 'figures'>): Compone
   )
 }
 
-function Time({ figures: { time, ms, rounds } }: Pick<Part, 'figures'>): ComponentChildren {
+function Time({ figures: { time, ms } }: Pick<Part, 'figures'>): ComponentChildren {
   const parts = [
     { name: 'target', ms: time.target },
-    { name: 'drafting', ms: time.draft },
+    { name: 'drafts', ms: time.draft },
     { name: 'rest', ms: time.rest },
-  ]
+  ].map((part) => ({ ...part, words: `${part.name} ${ms > 0 ? percent(part.ms / ms) : '–'}` }))
   let left = 0
-  const note = rounds === 0 ? '' : `drafting ${percent(time.draft / ms)}`
-  const label = parts.map((part) => `${part.name} ${percent(ms > 0 ? part.ms / ms : 0)}`).join(', ')
+  // There from the start: two lines that came later would move what is below.
+  const note = parts.slice(1).map(({ name, words }, index) => (
+    <span key={name} class="part">
+      <i class={`swatch share-${index + 1}`} /> {words}
+    </span>
+  ))
+  const label = parts.map(({ words }) => words).join(', ')
   return (
-    <Figure title="Time in the target" value={rounds > 0 ? percent(time.target / ms) : '–'} note={note}>
-      <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label={`Share of time: ${label}`}>
-        <rect class="empty" x={0} y={12} width={width} height={20} rx="3" />
+    <Figure title="Time in the target" value={ms > 0 ? percent(time.target / ms) : '–'} note={note}>
+      <svg viewBox={`0 0 ${width} ${barHeight}`} role="img" aria-label={`Share of time: ${label}`}>
+        <rect class="empty" x={0} y={2} width={width} height={barHeight - 4} rx="3" />
         {ms > 0 &&
           parts.map((part, index) => {
             const x = left
             const share = (width * part.ms) / ms
             left += share
-            return <rect key={part.name} class={`share-${index}`} x={x} y={12} width={share} height={20} />
+            return <rect key={part.name} class={`share-${index}`} x={x} y={2} width={share} height={barHeight - 4} />
           })}
       </svg>
     </Figure>

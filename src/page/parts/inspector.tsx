@@ -18,22 +18,25 @@ export function Inspector(props: {
   readonly answer: Answer | undefined
   readonly look: Look
   readonly onLook: (look: Look) => void
+  /** Stands before the heading. */
+  readonly children?: ComponentChildren
 }): ComponentChildren {
-  const { answer, look, onLook } = props
+  const { answer, look, onLook, children } = props
   const [withPruned, setWithPruned] = useState(true)
   useAnswer(answer, readableMs)
   const rounds = answer?.rounds ?? []
   const at = Math.min(look.round ?? Infinity, rounds.length - 1)
   const round = rounds[at]
-  const pruned = round?.pruned?.count ?? 0
+  const { count: pruned = 0, tokens: shown = [] } = round?.pruned ?? {}
   return (
     <section class="inspector" aria-label="Inside the model">
       <header>
+        {children}
         <h2>{round ? `Round ${at + 1} of ${rounds.length}` : 'Inside the model'}</h2>
         <p class="round-words">{round ? roundSentence(round) : 'Each pass of the model will be drawn here.'}</p>
         <label class="check">
           <input type="checkbox" checked={withPruned} onChange={() => setWithPruned(!withPruned)} /> pruned
-          {pruned > 0 ? ` (${pruned})` : ''}
+          {pruned > shown.length ? ` (${shown.length} of ${pruned})` : pruned > 0 ? ` (${pruned})` : ''}
         </label>
       </header>
       <Timeline

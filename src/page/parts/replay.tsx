@@ -3,7 +3,7 @@ import type { ComponentChildren } from 'preact'
 import { useId, useState } from 'preact/hooks'
 import { Answer } from '../data/answer.ts'
 import type { Look } from '../data/store.ts'
-import { readTraceFile, tokensOfRounds } from '../data/trace-file.ts'
+import { MOST_BYTES, readTraceFile, tokensOfRounds, tooLarge } from '../data/trace-file.ts'
 import type { Piece, Round } from '../types.ts'
 import { count } from '../data/words.ts'
 import { Inspector } from './inspector.tsx'
@@ -20,7 +20,7 @@ export function Replay(): ComponentChildren {
   const [look, setLook] = useState<Look>(beginning)
   const open = async (picked: File | undefined): Promise<void> => {
     if (!picked) return
-    const answers = readTraceFile(await picked.text())
+    const answers = await readFile(picked)
     setChosen(0)
     setLook(beginning)
     store.file.value = undefined
@@ -30,6 +30,10 @@ export function Replay(): ComponentChildren {
     store.file.value = { name: picked.name, answers: answers.map((rounds) => filled(rounds, pieces)) }
     setProblem(missing)
     store.announcement.value = `${picked.name} is open: ${count(answers.length, 'answer')}.`
+  }
+  const choose = (answer: number): void => {
+    setChosen(answer)
+    setLook(beginning)
   }
   const drop = (event: DragEvent): void => {
     event.preventDefault()
@@ -44,13 +48,13 @@ export function Replay(): ComponentChildren {
         onDragOver={(event) => event.preventDefault()}
         onDrop={drop}
       >
-        <Opener model={store.model.value} onFile={(picked) => void open(picked)} />
+        <Opener model={store.about.value?.name ?? ''} onFile={(picked) => void open(picked)} />
         {problem !== '' && (
           <p class="alarm" role="alert">
             {problem}
           </p>
         )}
-        {file && file.answers.length > 1 && <Choice answers={file.answers} at={chosen} onChoose={setChosen} />}
+        {file && file.answers.length > 1 && <Choice answers={file.answers} at={chosen} onChoose={choose} />}
         {answer && (
           <div class="log" tabIndex={0} role="region" aria-label={file.name}>
             <article class="answer">
@@ -69,6 +73,16 @@ export function Replay(): ComponentChildren {
 
 const beginning: Look = { round: 0, node: undefined }
 
+/** Rounds of a file by answers, or what is wrong with it. */
+async function readFile(file: File): Promise<readonly (readonly Round[])[] | string> {
+  if (file.size > MOST_BYTES) return tooLarge(file.size)
+  try {
+    return readTraceFile(await file.text())
+  } catch {
+    return 'expected a file that can be read, got none; was it moved, or is it a folder?'
+  }
+}
+
 function Opener(props: {
   readonly model: string
   readonly onFile: (file: File | undefined) => void
@@ -84,7 +98,11 @@ function Opener(props: {
         id={id}
         type="file"
         accept=".jsonl,.json,.ndjson,.txt"
-        onChange={(event) => onFile(event.currentTarget.files?.[0])}
+        onChange={(event) => {
+          onFile(event.currentTarget.files?.[0])
+          // The same file, changed meanwhile, may be opened again.
+          event.currentTarget.value = ''
+        }}
       />
       <p class="quiet">
         A file of <code>heterospec run --trace</code>, <code>serve --trace</code> or “Save trace”; it may be dropped

@@ -3,7 +3,7 @@
  * comes from; a click (or Enter) shows its round. To screen readers it is one text.
  */
 import { Component, type ComponentChildren } from 'preact'
-import { useRef, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Answer } from '../data/answer.ts'
 import { originClass, originName, percent } from '../data/words.ts'
 import type { Round, ShownToken } from '../types.ts'
@@ -25,6 +25,7 @@ export function Tokens(props: {
   const { answer, round, rounds = Infinity, onPick } = props
   const frame = useRef<HTMLDivElement>(null)
   const [hint, setHint] = useState<{ readonly text: string; readonly place: Place; readonly at: DOMRect }>()
+  useEffect(() => reveal(frame.current?.querySelector('.marked')), [round])
 
   const show = (element: Element | null | undefined): void => {
     frame.current?.querySelector('.token.active')?.classList.remove('active')
@@ -45,9 +46,9 @@ export function Tokens(props: {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key]
     if (step !== undefined) {
       event.preventDefault()
-      const all = [...(frame.current?.querySelectorAll('.token') ?? [])]
-      const active = all.findIndex((one) => one.classList.contains('active'))
-      show(all[active < 0 ? (step > 0 ? 0 : all.length - 1) : Math.min(all.length - 1, Math.max(0, active + step))])
+      const next = tokenBeside(frame.current, step)
+      reveal(next)
+      show(next)
     } else if (event.key === 'Enter') pick(hint?.place)
     else if (event.key === 'Escape') show(undefined)
   }
@@ -57,7 +58,6 @@ export function Tokens(props: {
         ref={frame}
         class="tokens"
         role="group"
-        dir="auto"
         tabIndex={0}
         aria-label="Answer. Arrow keys go from token to token, Enter shows the round of a token."
         onKeyDown={onKeyDown}
@@ -101,6 +101,26 @@ class Group extends Component<GroupProps> {
     return isMarked ? <span class="marked">{spans}</span> : spans
   }
 }
+
+/** The token before or after the active one; the first or the last where none is. */
+function tokenBeside(frame: Element | null, step: number): Element | undefined {
+  const all = [...(frame?.querySelectorAll('.token') ?? [])]
+  const active = all.findIndex((one) => one.classList.contains('active'))
+  const from = active < 0 && step < 0 ? all.length : active
+  return all[Math.min(all.length - 1, Math.max(0, from + step))]
+}
+
+/** Scrolls the frame of the messages, and nothing else: on a narrow screen the page itself shows the tree meanwhile. */
+function reveal(element: Element | null | undefined): void {
+  const log = element?.closest('.log')
+  if (!element || !log) return
+  const [inner, outer] = [element.getBoundingClientRect(), log.getBoundingClientRect()]
+  if (inner.top < outer.top + margin) log.scrollTop += inner.top - outer.top - margin
+  else if (inner.bottom > outer.bottom - margin) log.scrollTop += inner.bottom - outer.bottom + margin
+}
+
+/** Pixels around what was scrolled to. */
+const margin = 40
 
 /** Stands above its token; also said aloud. */
 function Hint({
