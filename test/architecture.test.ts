@@ -46,7 +46,7 @@ const walls: Record<string, readonly string[]> = {
   '@hono/zod-openapi': ['server/'],
   '@hono/node-server': ['server/listen.ts'],
   pino: ['server/log.ts'],
-  'prom-client': ['server/metrics.ts'],
+  'prom-client': ['server/metrics/makers.ts'],
   'eventsource-parser': ['bench/sides/', 'page/'],
   'd3-scale': ['plot/', 'page/'],
   'd3-shape': ['plot/', 'page/'],
