@@ -14,7 +14,8 @@ import { autoDrafter, type AutoHead } from './auto.ts'
 import type { Calibrations } from './calibration.ts'
 import { speculativeOptions, type ResolvedSpeculation, type SpeculativeOptions } from './options.ts'
 
-export interface Drafting {
+/** What drafts for one request. To be disposed of when the request is over: the drafter may go then. */
+export interface Drafting extends Disposable {
   /** Undefined: plain decoding. */
   readonly drafter: Drafter | undefined
   readonly drafterName: string
@@ -42,72 +43,131 @@ export interface DraftingParts extends Omit<DraftParts, 'create'> {
   readonly head: AutoHead
 }
 
-/** Drafters and what budgets learned about them, from a calibration on, by their options; shared by all requests of an engine. */
+/** Drafters that are kept at a time, each with tables, or with a model's memory. */
+export const MOST_DRAFTERS = 32
+
+/** A drafter's place in the table. */
+interface Place {
+  readonly drafter: Promise<Drafter>
+  /** What budgets learned about it, by their names. */
+  readonly memories: Map<string, PolicyMemory>
+  users: number
+}
+
+/**
+ * Drafters and what budgets learned about them, from a calibration on, by their options; shared by all requests of an engine. Where there
+ * is no room, the one that was held longest ago goes, with all that it learned.
+ */
 export class DraftingTable implements AsyncDisposable {
   readonly #parts: DraftingParts
   readonly #calibrations: Calibrations
-  readonly #drafters = new Map<string, Promise<Drafter>>()
-  readonly #memories = new Map<string, PolicyMemory>()
+  /** By options as text; what was held last comes last. */
+  readonly #places = new Map<string, Place>()
+  readonly #leaving = new Set<Promise<void>>()
 
   constructor(parts: DraftingParts, calibrations: Calibrations) {
     this.#parts = parts
     this.#calibrations = calibrations
   }
 
-  /** Drafter and policy for one request. Throws `drafter-mismatch` when the drafter does not fit the target. */
-  async prepare(speculation: ResolvedSpeculation): Promise<Drafting> {
-    const { budget } = speculation
+  /**
+   * Drafter and policy for one request; the drafter stays until they are disposed of. Throws `drafter-mismatch` when the drafter does not
+   * fit the target, `busy` when every place is held.
+   */
+  async prepare({ drafter, budget }: ResolvedSpeculation): Promise<Drafting> {
     if (budget.policy === 'off') {
-      return { drafter: undefined, drafterName: 'none', policy: createPolicy(budget, createPolicyMemory()) }
+      const policy = createPolicy(budget, createPolicyMemory())
+      return { drafter: undefined, drafterName: 'none', policy, ...kept }
     }
-    const options = speculation.drafter ?? (await this.#auto())
-    const key = JSON.stringify(options)
-    const drafter = await this.#drafter(key, options)
-    const memoryKey = `${key} ${budget.policy}`
-    let memory = this.#memories.get(memoryKey)
-    if (!memory) this.#memories.set(memoryKey, (memory = this.#calibrations.memoryFor(options)))
-    return { drafter, drafterName: options.method, key, policy: createPolicy(budget, memory) }
+    return drafter ? this.#hold(drafter, budget) : this.#auto(budget)
   }
 
   /** Drafters forget what requests taught them, and so do budgets; what a calibration says they know again. */
   async forget(): Promise<void> {
-    this.#memories.clear()
-    for (const result of await Promise.allSettled(this.#drafters.values())) {
+    const places = [...this.#places.values()]
+    for (const { memories } of places) memories.clear()
+    for (const result of await Promise.allSettled(places.map(({ drafter }) => drafter))) {
       if (result.status === 'fulfilled') result.value.forget?.()
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const drafters = await Promise.allSettled(this.#drafters.values())
-    this.#drafters.clear()
-    for (const result of drafters) if (result.status === 'fulfilled') await result.value[Symbol.asyncDispose]()
+    for (const key of [...this.#places.keys()]) this.#putAway(key)
+    await Promise.all(this.#leaving)
   }
 
   /** Nobody named a drafter: with the model's head where there is one that can be loaded. */
-  async #auto(): Promise<ResolvedDrafter> {
+  async #auto(budget: ResolvedSpeculation['budget']): Promise<Drafting> {
     const { head } = this.#parts
-    if (head.path === undefined) return autoDrafter(undefined)
-    const options = autoDrafter(head.path)
+    if (head.path !== undefined) {
+      try {
+        return await this.#hold(autoDrafter(head.path), budget)
+      } catch (error) {
+        if (!(error instanceof HeterospecError) || error.code === 'aborted' || error.code === 'busy') throw error
+        head.leaveOut(error.message)
+      }
+    }
+    return this.#hold(autoDrafter(undefined), budget)
+  }
+
+  async #hold(options: ResolvedDrafter, budget: ResolvedSpeculation['budget']): Promise<Drafting> {
+    const key = JSON.stringify(options)
+    const place = this.#places.get(key) ?? this.#create(key, options)
+    this.#places.delete(key)
+    this.#places.set(key, place)
+    place.users++
+    let isHeld = true
+    const release = (): void => {
+      if (isHeld) place.users--
+      isHeld = false
+    }
     try {
-      await this.#drafter(JSON.stringify(options), options)
-      return options
+      const drafter = await place.drafter
+      let memory = place.memories.get(budget.policy)
+      if (!memory) place.memories.set(budget.policy, (memory = this.#calibrations.memoryFor(options)))
+      const policy = createPolicy(budget, memory)
+      return { drafter, drafterName: options.method, key, policy, [Symbol.dispose]: release }
     } catch (error) {
-      if (!(error instanceof HeterospecError) || error.code === 'aborted') throw error
-      head.leaveOut(error.message)
-      return autoDrafter(undefined)
+      release()
+      throw error
     }
   }
 
-  #drafter(key: string, options: ResolvedDrafter): Promise<Drafter> {
-    const known = this.#drafters.get(key)
-    if (known) return known
-    const created = createDrafter(options, this.#parts)
-    this.#drafters.set(key, created)
+  #create(key: string, options: ResolvedDrafter): Place {
+    if (this.#places.size >= MOST_DRAFTERS) this.#makeRoom()
+    const place: Place = { drafter: createDrafter(options, this.#parts), memories: new Map(), users: 0 }
     // A drafter that failed to load may be asked for again, for example after its file was put in place.
-    created.catch(() => this.#drafters.delete(key))
-    return created
+    place.drafter.catch(() => this.#places.get(key) === place && this.#places.delete(key))
+    return place
+  }
+
+  #makeRoom(): void {
+    for (const [key, { users }] of this.#places) {
+      if (users > 0) continue
+      this.#putAway(key)
+      return
+    }
+    throw new UsageError(
+      'busy',
+      `expected at most ${MOST_DRAFTERS} different drafters in work at the same time, got one more; wait for an answer`,
+    )
+  }
+
+  #putAway(key: string): void {
+    const place = this.#places.get(key)
+    this.#places.delete(key)
+    const gone = (async (): Promise<void> => {
+      // One that never loaded holds nothing.
+      const [result] = await Promise.allSettled([place?.drafter])
+      if (result.status === 'fulfilled') await result.value?.[Symbol.asyncDispose]()
+    })()
+    this.#leaving.add(gone)
+    void gone.finally(() => this.#leaving.delete(gone))
   }
 }
+
+/** Of drafting that takes no place in a table. */
+export const kept: Disposable = { [Symbol.dispose]: () => undefined }
 
 /** Drafts nothing: plain decoding through the same round. */
 export const plainSession: DraftSession = {

@@ -18,6 +18,7 @@ import type { GenerateEvent, GenerateRequest, GenerateResult } from './types.ts'
  * behind and may stop the clock meanwhile.
  */
 export interface Conditions {
+  /** Disposed of when the request is over. */
   readonly drafting?: Drafting
   readonly cost?: CostModel
 }
@@ -38,7 +39,7 @@ export async function* generate(
     offeredTools(request),
   )
   using constraint = await openConstraint(parts.formats, request, prompt.length)
-  const drafting = conditions?.drafting ?? (await parts.drafting.prepare(speculation))
+  using drafting = conditions?.drafting ?? (await parts.drafting.prepare(speculation))
   const cost = conditions?.cost ?? (await parts.prices.for(speculation.budget.policy))
   const run = new Run(parts, request, drafting, prompt, started)
   const slot = await run.takeSlot()

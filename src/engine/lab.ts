@@ -8,7 +8,7 @@ import { createCostModel, createPolicy, pricedTime, type BudgetPolicy, type Draf
 import type { Sequence } from '../model/index.ts'
 import type { Drafter } from '../draft/index.ts'
 import { walk, type Verifier } from '../verify/index.ts'
-import { DraftingTable, resolveSpeculation, type Drafting } from './drafting.ts'
+import { DraftingTable, kept, resolveSpeculation, type Drafting } from './drafting.ts'
 import type { EngineParts } from './engine.ts'
 import { generate, type Conditions } from './generate.ts'
 import type { ResolvedSpeculation } from './options.ts'
@@ -56,10 +56,11 @@ async function* generateIn(
 ): AsyncGenerator<GenerateEvent, void, undefined> {
   const { speculative } = request
   const speculation = speculative === undefined ? parts.speculation : resolveSpeculation(speculative)
-  const drafting: Drafting = {
+  const table = memory instanceof DraftingTable ? memory : parts.drafting
+  using drafting: Drafting = {
     ...(drafter
-      ? { drafter, drafterName: drafter.method, policy: createPolicy(speculation.budget) }
-      : await (memory instanceof DraftingTable ? memory : parts.drafting).prepare(speculation)),
+      ? { drafter, drafterName: drafter.method, policy: createPolicy(speculation.budget), ...kept }
+      : await table.prepare(speculation)),
     ...(acceptNothing ? { verifier: dropAll } : {}),
   }
   if (priced === false || !needsPrices(speculation.budget.policy)) {
@@ -92,9 +93,10 @@ async function choose(sequence: Sequence, tokens: readonly number[]): Promise<{ 
 
 /** The list's price of a draft, measured at first need. */
 async function draftPrice(parts: EngineParts, speculation: ResolvedSpeculation, anew = false): Promise<DraftPrice> {
-  const { drafter, key } = await parts.drafting.prepare(speculation)
+  using drafting = await parts.drafting.prepare(speculation)
+  const { drafter, key } = drafting
   if (!drafter || key === undefined) return FREE
-  return parts.prices.ofDraft(key, () => measureDraft(parts, drafter), anew)
+  return await parts.prices.ofDraft(key, () => measureDraft(parts, drafter), anew)
 }
 
 /** A list with repetitions and new words, so that every drafter has something to propose. */
@@ -106,7 +108,7 @@ const BUDGET = { policy: 'fixed', depth: 6, width: 4, nodes: 15 } as const
 /** Times the drafts of one short answer under a fixed budget. The drafter forgets it again. */
 async function measureDraft(parts: EngineParts, drafter: Drafter): Promise<DraftPrice> {
   const policy = new LevelCounter(createPolicy(BUDGET))
-  const drafting: Drafting = { drafter, drafterName: drafter.method, policy }
+  const drafting: Drafting = { drafter, drafterName: drafter.method, policy, ...kept }
   const roundMs: number[] = []
   const levelMs: number[] = []
   const request = { prompt: TEXT, maxTokens: TOKENS, ignoreEos: true, cachePrompt: false }

@@ -97,7 +97,6 @@ function createContext(engine: Engine, options: ServerOptions): ServerContext {
     logger: options.logger ?? silentLogger,
     closing: new AbortController(),
     startedAt: Math.floor(Date.now() / 1000),
-    settings: new Set(),
   }
 }
 

@@ -10,13 +10,10 @@ import type { ServerContext } from './types.ts'
 /** What requests say. */
 export type RequestedSpeculation = boolean | 'auto' | 'off' | Readonly<Record<string, unknown>>
 
-/** Different settings that requests may ask for in a server's life: each keeps tables of its own in memory. */
-const MOST_SETTINGS = 32
-
 /** Undefined where the request leaves it to the server. Throws a 400. */
 export function readSpeculation(
   asked: RequestedSpeculation | null | undefined,
-  { options, settings }: Pick<ServerContext, 'options' | 'settings'>,
+  { options }: Pick<ServerContext, 'options'>,
 ): SpeculativeOptions | undefined {
   if (asked === undefined || asked === null || asked === true) return undefined
   if (typeof asked !== 'object') return asked
@@ -35,11 +32,6 @@ export function readSpeculation(
     const { path, message } = deepest(parsed.error.issues[0])
     throw refuse(`options of docs/options.md, got something else at ${path.join('.')}: ${message}`, 'change it')
   }
-  const key = JSON.stringify(parsed.data)
-  if (!settings.has(key) && settings.size >= MOST_SETTINGS) {
-    throw refuse(`one of the ${MOST_SETTINGS} settings that were asked for before, got a new one`, 'use one of those')
-  }
-  settings.add(key)
   return candidate as SpeculativeOptions
 }
 

@@ -89,8 +89,6 @@ export interface ServerContext {
   readonly closing: AbortController
   /** Unix seconds of the start. */
   readonly startedAt: number
-  /** Settings of speculation that requests have asked for. */
-  readonly settings: Set<string>
 }
 
 /** One answer, as metrics see it. */
