@@ -275,6 +275,35 @@ describe.skipIf(executable === undefined)(title, () => {
     await page.close()
   })
 
+  it('remembers settings and theme, nothing else, until one goes back to the defaults', async () => {
+    const page = await open()
+    const tokens = page.getByLabel('Most tokens')
+    const back = page.getByRole('button', { name: 'Back to the defaults' })
+    expect(await back.isDisabled()).toBe(true)
+    await setUp(page, 7)
+    await page.getByRole('textbox', { name: 'System prompt' }).fill('Be brief.')
+    await page.getByRole('button', { name: 'Theme: as the system' }).click()
+    await ask(page, 'red')
+    expect(Object.keys(await page.evaluate<object>('({ ...localStorage })')).sort()).toEqual([
+      'heterospec.settings',
+      'heterospec.theme',
+    ])
+    await page.reload()
+    await page.locator('.top').waitFor()
+    expect(await tokens.inputValue()).toBe('7')
+    expect(await page.getByRole('textbox', { name: 'System prompt' }).inputValue()).toBe('Be brief.')
+    expect(await page.getByLabel('Budget').inputValue()).toBe('fixed')
+    expect(await page.evaluate('document.documentElement.dataset.theme')).toBe('light')
+    expect(await page.locator('.question').count()).toBe(0)
+    await back.click()
+    expect(await tokens.inputValue()).toBe('256')
+    expect(await back.isDisabled()).toBe(true)
+    await page.evaluate(`localStorage.setItem('heterospec.settings', '{"nonsense')`)
+    await page.reload()
+    expect(await tokens.inputValue()).toBe('256')
+    await page.close()
+  })
+
   it('asks for a key where the server wants one', async () => {
     const page = await open('', {}, locked.url)
     await page.getByLabel(/wants an API key/).fill('sesame')

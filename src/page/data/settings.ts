@@ -65,6 +65,32 @@ export const defaultSettings: Settings = {
   speculation: { method: 'server', budget: 'server', nodes: 8 },
 }
 
+/** Settings from the JSON of earlier ones; what makes no sense is the default. */
+export function readSettings(text: string | undefined): Settings {
+  const kept = text === undefined ? undefined : readJson(text)
+  if (!isRecord(kept)) return defaultSettings
+  const speculation = isRecord(kept['speculation']) ? kept['speculation'] : {}
+  const { method, budget, nodes } = defaultSettings.speculation
+  return {
+    system: typeof kept['system'] === 'string' ? kept['system'] : defaultSettings.system,
+    temperature: numberFrom(0, kept['temperature']) ?? defaultSettings.temperature,
+    topP: numberFrom(0, kept['topP']),
+    topK: numberFrom(0, kept['topK']),
+    maxTokens: numberFrom(1, kept['maxTokens']),
+    seed: numberFrom(0, kept['seed']),
+    speculation: {
+      method: keyOf(methods, speculation['method']) ?? method,
+      budget: keyOf(budgets, speculation['budget']) ?? budget,
+      nodes: numberFrom(1, speculation['nodes']) ?? nodes,
+    },
+  }
+}
+
+/** Whether nothing was changed. */
+export function isDefault(settings: Settings): boolean {
+  return JSON.stringify(settings) === JSON.stringify(defaultSettings)
+}
+
 /** Whether the budget of these settings has a say. */
 export function hasBudget({ method }: Speculation): boolean {
   return method !== 'server' && method !== 'off'
@@ -125,4 +151,24 @@ export function requestOf(settings: Settings, messages: readonly Message[], chat
 /** What was said so far as one text: what the model wrote follows its question directly, and a question begins a line. */
 function textOf(messages: readonly Message[]): string {
   return messages.map(({ role, content }, at) => (role === 'user' && at > 0 ? `\n${content}` : content)).join('')
+}
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
+}
+
+function numberFrom(least: number, value: unknown): number | undefined {
+  return typeof value === 'number' && value >= least ? value : undefined
+}
+
+function keyOf<Key extends string>(table: Readonly<Record<Key, string>>, value: unknown): Key | undefined {
+  return typeof value === 'string' && Object.hasOwn(table, value) ? (value as Key) : undefined
 }

@@ -38,7 +38,7 @@ export class Store {
   readonly needsKey = signal(false)
   /** The server did not take the key that it was shown. */
   readonly refusedKey = signal(false)
-  readonly settings: Signal<Settings> = signal(defaultSettings)
+  readonly settings: Signal<Settings>
   /** The next question, as far as it is typed. */
   readonly draft = signal('')
   readonly turns: Signal<readonly Turn[]> = signal([])
@@ -52,6 +52,10 @@ export class Store {
   readonly file: Signal<OpenFile | undefined> = signal(undefined)
   /** Said to those who do not see the page. */
   readonly announcement = signal('')
+
+  constructor(settings: Settings = defaultSettings) {
+    this.settings = signal(settings)
+  }
 
   /** Asks the server for its name; with a key if there is one. */
   async connect(): Promise<void> {

@@ -5,6 +5,7 @@ import type { Store } from '../data/store.ts'
 import { capital } from '../data/words.ts'
 import { Chat } from './chat.tsx'
 import { Compare } from './compare.tsx'
+import { remember, remembered } from './memory.ts'
 import { Replay } from './replay.tsx'
 import { StoreContext } from './store-context.ts'
 
@@ -82,18 +83,24 @@ function Sign(): ComponentChildren {
 
 /** Light, dark, or as the system is. */
 function ThemeButton(): ComponentChildren {
-  const [theme, setTheme] = useState<'system' | 'light' | 'dark'>('system')
+  const [theme, setTheme] = useState(themeOf(remembered('theme')))
   useEffect(() => {
+    remember('theme', theme)
     if (theme === 'system') delete document.documentElement.dataset['theme']
     else document.documentElement.dataset['theme'] = theme
   }, [theme])
   const next = { system: 'light', light: 'dark', dark: 'system' } as const
-  const words = { system: 'as the system', light: 'light', dark: 'dark' }
   return (
     <button type="button" class="small theme" onClick={() => setTheme(next[theme])}>
-      Theme: {words[theme]}
+      Theme: {themes[theme]}
     </button>
   )
+}
+
+const themes = { system: 'as the system', light: 'light', dark: 'dark' } as const
+
+function themeOf(name: string | undefined): keyof typeof themes {
+  return name === 'light' || name === 'dark' ? name : 'system'
 }
 
 function Problem({ store }: { readonly store: Store }): ComponentChildren {

@@ -1,7 +1,15 @@
 /** Settings of a conversation: system prompt, sampling, speculation. They hold from the next answer on. */
 import type { ComponentChildren } from 'preact'
 import { useId } from 'preact/hooks'
-import { budgets, hasBudget, methods, type Settings, type Speculation } from '../data/settings.ts'
+import {
+  budgets,
+  defaultSettings,
+  hasBudget,
+  isDefault,
+  methods,
+  type Settings,
+  type Speculation,
+} from '../data/settings.ts'
 
 /** The form of all settings. */
 export function SettingsView(props: {
@@ -17,33 +25,7 @@ export function SettingsView(props: {
         <SpeculationView speculation={settings.speculation} onChange={(speculation) => set({ speculation })} />
         <p class="quiet">Changes the speed, never the text.</p>
       </fieldset>
-      <fieldset>
-        <legend>Sampling</legend>
-        <NumberField
-          label="Temperature"
-          value={settings.temperature}
-          min={0}
-          step={0.1}
-          onChange={(temperature) => set({ temperature: temperature ?? 0 })}
-        />
-        <NumberField
-          label="Top-p"
-          value={settings.topP}
-          min={0}
-          max={1}
-          step={0.05}
-          onChange={(topP) => set({ topP })}
-        />
-        <NumberField label="Top-k" value={settings.topK} min={0} step={1} onChange={(topK) => set({ topK })} />
-        <NumberField label="Seed" value={settings.seed} min={0} step={1} onChange={(seed) => set({ seed })} />
-        <NumberField
-          label="Most tokens"
-          value={settings.maxTokens}
-          min={1}
-          step={1}
-          onChange={(maxTokens) => set({ maxTokens })}
-        />
-      </fieldset>
+      <SamplingView settings={settings} set={set} />
       <fieldset>
         <legend>System prompt</legend>
         <textarea
@@ -54,6 +36,15 @@ export function SettingsView(props: {
           onInput={(event) => set({ system: event.currentTarget.value })}
         />
       </fieldset>
+      <button
+        type="button"
+        class="small"
+        disabled={isDefault(settings)}
+        title="This browser remembers the settings"
+        onClick={() => onChange(defaultSettings)}
+      >
+        Back to the defaults
+      </button>
     </form>
   )
 }
@@ -93,6 +84,35 @@ export function SpeculationView(props: {
 }
 
 // ---------------------------------------------------------------------------------------------------------------
+
+function SamplingView(props: {
+  readonly settings: Settings
+  readonly set: (part: Partial<Settings>) => void
+}): ComponentChildren {
+  const { settings, set } = props
+  return (
+    <fieldset>
+      <legend>Sampling</legend>
+      <NumberField
+        label="Temperature"
+        value={settings.temperature}
+        min={0}
+        step={0.1}
+        onChange={(temperature) => set({ temperature: temperature ?? 0 })}
+      />
+      <NumberField label="Top-p" value={settings.topP} min={0} max={1} step={0.05} onChange={(topP) => set({ topP })} />
+      <NumberField label="Top-k" value={settings.topK} min={0} step={1} onChange={(topK) => set({ topK })} />
+      <NumberField label="Seed" value={settings.seed} min={0} step={1} onChange={(seed) => set({ seed })} />
+      <NumberField
+        label="Most tokens"
+        value={settings.maxTokens}
+        min={1}
+        step={1}
+        onChange={(maxTokens) => set({ maxTokens })}
+      />
+    </fieldset>
+  )
+}
 
 function Choice<Key extends string>(props: {
   readonly label: string
