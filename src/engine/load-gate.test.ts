@@ -20,7 +20,7 @@ function run(gate: LoadGate, cycles: number, requests: number, draft: (cycle: nu
   const drafted: boolean[] = []
   let [ms, tokens] = [0, 0]
   for (let cycle = 0; cycle < cycles; cycle++) {
-    gate.decide(requests, false)
+    gate.decide(requests)
     const { open } = gate
     const { brings, takes } = draft(cycle)
     const noise = 0.9 + 0.2 * uniformAt(seed, 2 * cycle)
@@ -47,6 +47,14 @@ describe('a load that is judged', () => {
     }
     const { drafted } = run(new LoadGate(), 6000, 8, () => hopeless)
     expect(share(drafted.slice(3000))).toBeLessThan(0.01)
+  })
+
+  it('tries ever more seldom what only luck makes pay now and then', () => {
+    for (const seed of [1, 2, 3]) {
+      const { drafted, rate } = run(new LoadGate(), 6000, 2, () => ({ brings: 0.35, takes: 0.4 }), seed)
+      expect(share(drafted)).toBeLessThan(0.08)
+      expect(rate).toBeGreaterThan(0.99)
+    }
   })
 
   it('drafts on and on where drafts pay, and times a plain pass now and then', () => {
@@ -90,7 +98,7 @@ describe('a load that is judged', () => {
   it('says nothing about one who is alone', () => {
     const gate = new LoadGate()
     run(gate, 1000, 8, () => bad)
-    gate.decide(1, false)
+    gate.decide(1)
     expect(gate.open).toBe(true)
   })
 

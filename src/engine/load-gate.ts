@@ -36,10 +36,11 @@ const SHARE = 0.004
 const SOONEST = 16
 const LATEST = 1024
 /** What a trial must bring, in plain cycles per cycle, for drafting to go on, and what it must bring then: less may be chance. */
-const BEGIN = 0.08
-const GO_ON = 0.04
-/** Cycles that the mean gain remembers while drafting goes on. */
+const BEGIN = 0.2
+const GO_ON = 0.1
+/** Cycles that the mean gain remembers while drafting goes on, and those that the usual gain does, over all trials. */
 const MEMORY = 16
+const LONG_MEMORY = 64
 /** While drafting goes on, a plain cycle is timed every so often. */
 const PLAIN_EVERY = 48
 /** Plain cycles that the mean of their times remembers. */
@@ -61,9 +62,13 @@ interface Load {
   trial: number
   /** There was a trial. */
   tried: boolean
-  /** Mean gain of drafted cycles in plain ones, and how many are in it. */
+  /** Mean gain of drafted cycles in plain ones since the trial began, and how many are in it. */
   gain: number
   judged: number
+  /** The same for all drafted cycles so far. */
+  usual: number
+  drafted: number
+  /** Cycles from the last trial to the next. */
   interval: number
   /** Cycles until the next trial, or until a plain cycle is timed. */
   wait: number
@@ -86,11 +91,11 @@ export class LoadGate {
     return load?.tried === true && (load.trial > 0 || !load.drafting)
   }
 
-  /** Before the first of them begins: so many will share the pass. One alone is not judged here; no trial in passes that read prompts. */
-  decide(requests: number, reading: boolean): void {
+  /** Before the first of them begins: so many will share the pass. One alone is not judged here. */
+  decide(requests: number): void {
     const load = this.#of(requests)
     const known = load.timed >= LEAST_TIMED
-    this.#open = requests < 2 || (known && load.drafting && (load.trial > 0 ? !reading : load.wait > 0))
+    this.#open = requests < 2 || (known && load.drafting && (load.trial > 0 || load.wait > 0))
   }
 
   /** A cycle of decoding sequences ended. */
@@ -107,8 +112,9 @@ export class LoadGate {
     // What follows a draft still works for it.
     const timed = !afterDraft
     if (timed) time(load, cycle)
-    if (!load.drafting && --load.wait <= 0) begin(load, TRIAL)
-    else if (load.drafting && load.trial === 0 && timed) load.wait = PLAIN_EVERY
+    if (!load.drafting && --load.wait <= 0) begin(load)
+    // It has paid for long: should it end, that is news.
+    else if (load.drafting && load.trial === 0 && timed) Object.assign(load, { wait: PLAIN_EVERY, interval: SOONEST })
   }
 
   #of(requests: number): Load {
@@ -131,8 +137,8 @@ function sizeOf(requests: number): number {
 }
 
 const NEW: Load = {
-  ...{ timed: 0, ms: 0, requests: 0, context: 0, drafting: true, trial: TRIAL, tried: false, gain: 0, judged: 0 },
-  ...{ interval: SOONEST, wait: 0 },
+  ...{ timed: 0, ms: 0, requests: 0, context: 0, drafting: true, trial: TRIAL, tried: false, gain: 0 },
+  ...{ judged: 0, usual: 0, drafted: 0, interval: SOONEST, wait: 0 },
 }
 
 function time(load: Load, cycle: Cycle): void {
@@ -152,28 +158,31 @@ function plainMs(load: Load, { requests, context, listMs }: Cycle): number {
   return (load.ms * listMs(requests, context)) / listMs(load.requests, load.context)
 }
 
-function begin(load: Load, cycles: number): void {
-  Object.assign(load, { drafting: true, trial: cycles, gain: 0, judged: 0 })
+function begin(load: Load): void {
+  Object.assign(load, { drafting: true, trial: TRIAL, gain: 0, judged: 0 })
 }
 
 /** A drafted cycle brought `accepted` tokens per sequence beside the target's own, and took `cycles` plain ones. */
 function judge(load: Load, accepted: number, cycles: number): void {
   const gain = accepted - (Math.min(cycles, SLOWEST) - 1)
-  load.judged++
-  load.gain += (gain - load.gain) / Math.min(load.judged, MEMORY)
+  load.gain += (gain - load.gain) / Math.min(++load.judged, MEMORY)
+  load.usual += (gain - load.usual) / Math.min(++load.drafted, LONG_MEMORY)
   if (load.trial > 0) {
     const lost = -load.gain * load.judged
     if (--load.trial > 0 && lost < DEAREST) return
     Object.assign(load, { trial: 0, tried: true })
-    if (load.gain > BEGIN) Object.assign(load, { interval: SOONEST, wait: PLAIN_EVERY })
+    if (load.gain > BEGIN) load.wait = PLAIN_EVERY
     else rest(load)
   } else if (load.gain < GO_ON) rest(load)
   else load.wait--
 }
 
-/** Nobody drafts until the next trial, which comes the later the dearer trials are. */
+/**
+ * Nobody drafts until the next trial, which comes the later the dearer drafting usually is: what ends after a lucky trial has just lost
+ * less than that.
+ */
 function rest(load: Load): void {
-  const dearest = Math.ceil((Math.min(TRIAL, load.judged) * Math.max(0, -load.gain)) / SHARE)
+  const dearest = Math.ceil((TRIAL * Math.max(0, GO_ON - load.usual)) / SHARE)
   load.drafting = false
   load.interval = Math.max(SOONEST, Math.min(2 * load.interval, dearest, LATEST))
   load.wait = load.interval

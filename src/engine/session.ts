@@ -62,7 +62,7 @@ export class Session implements RoundState {
       context: inCache,
       batch,
       divided: batch > 1,
-      resting: batch > 1 && this.#parts.resting?.() === true,
+      resting: this.#parts.resting?.() === true,
       cost: this.#parts.cost,
     }
   }

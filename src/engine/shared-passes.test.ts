@@ -167,6 +167,21 @@ describe('shared passes', () => {
     expect(readers.map((seat) => seat.resting)).toEqual([true, true, true, true])
   })
 
+  it('are drafted for by nobody while somebody reads a prompt, not even by one who decodes alone', () => {
+    const { passes, guests } = open(1)
+    const [one] = guests as [Guest]
+    expect(one.seat.resting).toBe(false)
+    const reader = passes.join({ cost: createCostModel() })
+    expect(one.seat.resting).toBe(false)
+    reader.read(100)
+    expect(one.seat.resting).toBe(true)
+    reader.decode()
+    expect(one.seat.resting).toBe(false)
+    reader.read(100)
+    reader[Symbol.dispose]()
+    expect(one.seat.resting).toBe(false)
+  })
+
   it('teach the price list once what they cost', async () => {
     const model = new Recorder()
     const passes = new SharedPasses(model)

@@ -216,7 +216,7 @@ export class SharedPasses implements Host {
         gateOf(cost).observe({ ...cycle, requests, listMs: (rows, context) => cost.targetMs(rows, context) })
       }
     }
-    for (const cost of costsOf(decoding)) gateOf(cost).decide(decoding.length, this.reading > 0)
+    for (const cost of costsOf(decoding)) gateOf(cost).decide(decoding.length)
   }
 
   #finish(guests: readonly Guest[], scores: readonly Scores[], times: Pick<SharedPass, 'ms' | 'draftShare'>): void {
