@@ -71,10 +71,11 @@ export class PassSeat implements Seat {
   }
 
   get resting(): boolean {
-    // When its prompt has been read it will be one of these.
-    if (!this.decodes) return this.#host.rests(this.cost, this.#host.decoding + this.#host.reading)
+    const { reading } = this.#host
+    // When its prompt has been read it will be one of these; of prompts that are read together none stops for logits.
+    if (!this.decodes) return reading > 1 || this.#host.rests(this.cost, this.#host.decoding + reading)
     // Beside a prompt a row costs what it computes, and whoever reads waits for the drafts of all.
-    if (this.#host.reading > 0) return true
+    if (reading > 0) return true
     const others = this.#host.decoding - (this.absent ? 0 : 1)
     return others > 0 && this.#host.rests(this.cost)
   }

@@ -163,7 +163,7 @@ describe('shared passes', () => {
       seat.read(100)
       return seat.resting
     })
-    expect(resting).toEqual([false, false, true, true])
+    expect(resting).toEqual([false, true, true, true])
     expect(readers.map((seat) => seat.resting)).toEqual([true, true, true, true])
   })
 
