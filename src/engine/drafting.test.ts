@@ -70,6 +70,16 @@ describe('the table of drafters', () => {
     expect(other.drafter).not.toBe(first.drafter)
   })
 
+  it('goes on where one that is put away fails to go', async () => {
+    await using table = openTable()
+    const failing = await touch(table, 1)
+    Object.assign(failing ?? {}, { [Symbol.asyncDispose]: () => Promise.reject(new Error('stays')) })
+    for (let depth = 2; depth <= MOST_DRAFTERS + 1; depth++) await touch(table, depth)
+    // A rejection that nobody handles would end the run.
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(await touch(table, 1)).not.toBe(failing)
+  })
+
   it('gives no place to one that cannot be made', async () => {
     await using table = openTable()
     const wrong = resolveSpeculation({ drafter: { method: 'lookup', minNgram: 5, maxNgram: 2 } })

@@ -161,8 +161,10 @@ export class DraftingTable implements AsyncDisposable {
       const [result] = await Promise.allSettled([place?.drafter])
       if (result.status === 'fulfilled') await result.value?.[Symbol.asyncDispose]()
     })()
+    const done = (): boolean => this.#leaving.delete(gone)
     this.#leaving.add(gone)
-    void gone.finally(() => this.#leaving.delete(gone))
+    // Nobody may be waiting: one that fails to go must not end the process.
+    void gone.then(done, done)
   }
 }
 

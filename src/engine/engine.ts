@@ -86,7 +86,7 @@ export async function openEngine(path: string, options: EngineOptions = {}): Pro
     head,
     speculation,
   }
-  // Now, so that the first request does not wait, and a drafter that does not fit is refused at once.
+  // Now, so that the first request does not wait, and a drafter that does not fit is refused at once. It is held as long as the engine lives.
   await parts.prices.for(speculation.budget.policy, {
     signal: options.signal,
     onProgress: reporter(options, 'measure'),

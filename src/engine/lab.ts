@@ -29,6 +29,7 @@ export function openLab(parts: EngineParts, run: RunRequest): EngineLab {
     draftPrice: (speculative, { anew = false } = {}) => draftPrice(parts, resolveSpeculation(speculative), anew),
     keepPrices: (prices) => parts.prices.keep(prices),
     keepGraphs: (keep) => void (parts.model.graphs.keep = keep),
+    // Held for good: who asked may keep it.
     drafter: async (speculative) => (await parts.drafting.prepare(resolveSpeculation(speculative))).drafter,
     identity: parts.prices.identity,
     calibration: (speculative) => parts.calibrations.forRequest(parts.head.complete(resolveSpeculation(speculative))),

@@ -60,7 +60,7 @@ export interface Seat extends Passes, Disposable {
   read(tokens: number): PromptPasses
   /** Requests that share the next pass with their trees, this one included. */
   readonly batch: number
-  /** Drafts do not pay those who share the next pass (`load-gate.ts`). */
+  /** Drafts do not pay those who share the next pass: somebody reads a prompt, or the clock says so (`load-gate.ts`). */
   readonly resting: boolean
   /** The prompt has been read. */
   decode(): void

@@ -22,7 +22,7 @@ export interface SessionParts {
   readonly signal?: AbortSignal | undefined
   /** Requests that share the next pass. Default: this one alone. */
   readonly batch?: (() => number) | undefined
-  /** Drafts do not pay those who share it. Default: never. */
+  /** Drafts do not pay those who share the next pass. Default: never. */
   readonly resting?: (() => boolean) | undefined
 }
 

@@ -54,7 +54,7 @@ export interface RoundContext {
    * worth a row, and the best of it is verified. Default false.
    */
   readonly divided?: boolean
-  /** Drafts do not pay those who share the pass: a policy that has `chances` does not draft. Only where `divided`. Default false. */
+  /** Drafts do not pay those who share the pass: a policy that has `chances` does not draft. Default false. */
   readonly resting?: boolean
   readonly cost: CostModel
 }

@@ -44,6 +44,15 @@ export function isPiece(value: unknown): value is Piece {
   return typeof value === 'string' || isIds(value)
 }
 
+/** Undefined for what is no JSON. */
+export function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    return undefined
+  }
+}
+
 /** Whether a value has properties. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)

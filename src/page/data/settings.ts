@@ -1,6 +1,7 @@
 /** What a user may set, and the request that it comes to. The text of an answer depends on sampling only, never on drafting. */
 
 import type { StreamRequest } from './api.ts'
+import { isObject, readJson } from './rounds.ts'
 
 /** Ways of drafting that the page offers: the request's word, and what people read. */
 export const methods = {
@@ -68,8 +69,8 @@ export const defaultSettings: Settings = {
 /** Settings from the JSON of earlier ones; what makes no sense is the default. */
 export function readSettings(text: string | undefined): Settings {
   const kept = text === undefined ? undefined : readJson(text)
-  if (!isRecord(kept)) return defaultSettings
-  const speculation = isRecord(kept['speculation']) ? kept['speculation'] : {}
+  if (!isObject(kept)) return defaultSettings
+  const speculation = isObject(kept['speculation']) ? kept['speculation'] : {}
   const { method, budget, nodes } = defaultSettings.speculation
   return {
     system: typeof kept['system'] === 'string' ? kept['system'] : defaultSettings.system,
@@ -151,18 +152,6 @@ export function requestOf(settings: Settings, messages: readonly Message[], chat
 /** What was said so far as one text: what the model wrote follows its question directly, and a question begins a line. */
 function textOf(messages: readonly Message[]): string {
   return messages.map(({ role, content }, at) => (role === 'user' && at > 0 ? `\n${content}` : content)).join('')
-}
-
-function readJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null
 }
 
 function numberFrom(least: number, value: unknown): number | undefined {

@@ -1,6 +1,6 @@
 /** Trace files: one line of JSON per round, as `heterospec run --trace` and `serve --trace` write them and this page saves them. */
 import type { Round } from '../types.ts'
-import { readRound } from './rounds.ts'
+import { readJson, readRound } from './rounds.ts'
 
 /** More would not be looked at, and the page has to hold them all. */
 const MOST_ROUNDS = 20_000
@@ -27,7 +27,7 @@ export function readTraceFile(text: string): readonly (readonly Round[])[] | str
     if (line.trim() === '') continue
     if (++count > MOST_ROUNDS)
       return `expected at most ${MOST_ROUNDS} rounds, got more; cut the file, docs/guide/server.md says how`
-    const round = readRound(parse(line))
+    const round = readRound(readJson(line))
     if (typeof round === 'string') return `line ${index + 1}: ${round}`
     const name = `${round.request} ${round.answer}`
     const current = growing.get(name)
@@ -53,15 +53,4 @@ export function tokensOfRounds(rounds: readonly Round[]): number[] {
     for (const list of [tree.tokens, pruned?.tokens ?? [], emitted]) for (const id of list) ids.add(id)
   }
   return [...ids]
-}
-
-// ---------------------------------------------------------------------------------------------------------------
-
-/** Undefined for what is no JSON: no round either. */
-function parse(line: string): unknown {
-  try {
-    return JSON.parse(line) as unknown
-  } catch {
-    return undefined
-  }
 }
