@@ -27,7 +27,7 @@ export function createScale(axis: Axis, values: readonly number[], from: number,
   const shown = [...values, ...(axis.include ?? [])].filter((value) => canShow(axis, value))
   const low = Math.min(...shown)
   const high = Math.max(...shown)
-  const [first, last] = shown.length === 0 ? [1, 2] : low < high ? [low, high] : around(axis, low)
+  const [first, last] = shown.length === 0 ? [1, 2] : differ(low, high) ? [low, high] : around(axis, low)
   if (axis.log === true) {
     const scale = scaleLog([first, last], [from, to])
     return { at: scale, ticks: axis.ticks ?? ratioTicks(first, last, count), format: axis.format ?? plain }
@@ -119,6 +119,11 @@ function withRoom(scale: Scale): number[] {
     end = scale.at(tick) + half
     return true
   })
+}
+
+/** Whether numbers are further apart than rounding puts them: d3 finds no ticks between neighbours among the doubles. */
+function differ(low: number, high: number): boolean {
+  return high - low > 1e-9 * Math.max(Math.abs(low), Math.abs(high))
 }
 
 /** One value alone still needs room around it. */
