@@ -16,11 +16,8 @@ describe('a visible text', () => {
   })
 
   it('holds no blank and no control character', () => {
-    fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), (text) => {
-        expect(visibleText(text)).not.toMatch(/[\p{Cc}\p{Cs}\p{Zs}\p{Zl}\p{Zp}]/u)
-      }),
-    )
+    const all = Array.from({ length: 0x110000 }, (_, code) => String.fromCodePoint(code)).join('')
+    expect(/[\p{Cc}\p{Cs}\p{Zs}\p{Zl}\p{Zp}]/u.exec(visibleText(all))).toBeNull()
   })
 })
 
