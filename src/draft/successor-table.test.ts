@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FOLLOWERS, SuccessorTable } from './successor-table.ts'
 
@@ -64,4 +65,51 @@ describe('the table of followers', () => {
     expect(table.has(VOCABULARY - 2)).toBe(false)
     expect(table.followers(VOCABULARY - 1)[0]!.token).toBe(2)
   })
+
+  it('is the blend written down plainly, whatever was said in which order', () => {
+    const token = fc.nat({ max: VOCABULARY - 1 })
+    const row = fc.record({ kind: fc.constant('row' as const), token, logits: fc.array(fc.integer({ min: -30, max: 30 }), { minLength: VOCABULARY, maxLength: VOCABULARY }) }) // prettier-ignore
+    const pair = fc.record({ kind: fc.constant('pair' as const), token, follower: token })
+    fc.assert(
+      fc.property(fc.array(fc.oneof(row, pair), { maxLength: 30 }), (words) => {
+        const table = new SuccessorTable(VOCABULARY)
+        const plain = new Map<number, Blend>()
+        for (const word of words) {
+          const old = plain.get(word.token) ?? []
+          if (word.kind === 'pair') {
+            table.follow(word.token, word.follower)
+            plain.set(word.token, blended(old, [[word.follower, 1]], 0.35))
+          } else {
+            const values = Float32Array.from(word.logits)
+            table.update(word.token, values)
+            plain.set(word.token, blended(old, shares(values), old.length > 0 ? 0.6 : 1))
+          }
+        }
+        for (const [first, entries] of plain) {
+          expect(table.followers(first).map(({ token: next, probability }) => [next, probability])).toEqual(entries)
+        }
+      }),
+    )
+  })
 })
+
+type Blend = [token: number, probability: number][]
+
+/** The eight best logits as parts of the mass that eight usually hold. */
+function shares(values: Float32Array): Blend {
+  const best = [...values].map((value, token) => [token, value] as const)
+  best.sort((a, b) => b[1] - a[1] || a[0] - b[0])
+  const top = best.slice(0, FOLLOWERS)
+  const most = top[0]![1]
+  const sum = top.reduce((all, [, value]) => all + Math.exp(value - most), 0)
+  return top.map(([token, value]) => [token, (0.78 * Math.exp(value - most)) / sum])
+}
+
+function blended(old: Blend, said: Blend, weight: number): Blend {
+  const mixed = new Map(old.map(([token, probability]) => [token, (1 - weight) * probability]))
+  for (const [token, probability] of said) {
+    if (probability > 1e-6) mixed.set(token, (mixed.get(token) ?? 0) + weight * probability)
+  }
+  const best = [...mixed].sort((a, b) => b[1] - a[1]).slice(0, FOLLOWERS)
+  return best.map(([token, probability]) => [token, Math.fround(probability)])
+}

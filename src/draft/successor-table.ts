@@ -69,32 +69,68 @@ export class SuccessorTable {
     const best = values[0] as number
     let sum = 0
     for (const value of values) sum += Math.exp(value - best)
-    const entries: Follower[] = []
-    values.forEach((value, i) => {
-      entries.push({ token: ids[i] as TokenId, probability: (TOP_MASS * Math.exp(value - best)) / sum })
-    })
-    this.#blend(token, entries, this.has(token) ? ROW_WEIGHT : 1)
+    const probabilities = new Float64Array(values.length)
+    values.forEach((value, i) => (probabilities[i] = (TOP_MASS * Math.exp(value - best)) / sum))
+    this.#blend(token, { tokens: ids, probabilities }, this.has(token) ? ROW_WEIGHT : 1)
   }
 
   /** A text holds `token` and then `follower`. */
   follow(token: TokenId, follower: TokenId): void {
-    this.#blend(token, [{ token: follower, probability: 1 }], TEXT_WEIGHT)
+    this.#blend(token, { tokens: [follower], probabilities: [1] }, TEXT_WEIGHT)
   }
 
-  /** Mixes `entries` into the followers of `token` with this weight and keeps the best eight, ties by age. */
-  #blend(token: TokenId, entries: readonly Follower[], weight: number): void {
-    const mixed = new Map<TokenId, number>()
-    for (const { token: follower, probability } of this.followers(token))
-      mixed.set(follower, (1 - weight) * probability)
-    for (const { token: follower, probability } of entries) {
+  /**
+   * Mixes `said`, each token once, into the followers of `token` with this weight and keeps the best eight, ties by age. Every row that
+   * the target scores comes through here: no objects, no sort of more than sixteen.
+   */
+  #blend(token: TokenId, said: Said, weight: number): void {
+    const first = token * FOLLOWERS
+    let held = 0
+    for (; held < FOLLOWERS && this.#tokens[first + held] !== UNSET; held++) {
+      mixedTokens[held] = this.#tokens[first + held] as TokenId
+      mixedProbs[held] = (1 - weight) * (this.#probs[first + held] as number)
+    }
+    let count = held
+    for (let i = 0; i < said.tokens.length; i++) {
+      const probability = said.probabilities[i] as number
       // A probability that float32 rounds to 0 would be no estimate at all.
-      if (probability > 1e-6) mixed.set(follower, (mixed.get(follower) ?? 0) + weight * probability)
+      if (probability <= 1e-6) continue
+      const known = mixedTokens.subarray(0, held).indexOf(said.tokens[i] as TokenId)
+      const at = known >= 0 ? known : count++
+      mixedTokens[at] = said.tokens[i] as TokenId
+      mixedProbs[at] = (known >= 0 ? (mixedProbs[at] as number) : 0) + weight * probability
     }
-    const best = [...mixed].sort((a, b) => b[1] - a[1])
+    sortBestFirst(count)
     for (let i = 0; i < FOLLOWERS; i++) {
-      const [follower, probability] = best[i] ?? [UNSET, 0]
-      this.#tokens[token * FOLLOWERS + i] = follower
-      this.#probs[token * FOLLOWERS + i] = probability
+      this.#tokens[first + i] = i < count ? (mixedTokens[i] as TokenId) : UNSET
+      this.#probs[first + i] = i < count ? (mixedProbs[i] as number) : 0
     }
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+/** What a row or a text says of a token's followers. */
+interface Said {
+  readonly tokens: ArrayLike<TokenId>
+  readonly probabilities: ArrayLike<number>
+}
+
+/** Where rows are mixed: what the table holds, then what is new. */
+const mixedTokens = new Int32Array(2 * FOLLOWERS)
+const mixedProbs = new Float64Array(2 * FOLLOWERS)
+
+/** The first `count` of them, in place; equals stay in order. */
+function sortBestFirst(count: number): void {
+  for (let i = 1; i < count; i++) {
+    const token = mixedTokens[i] as TokenId
+    const probability = mixedProbs[i] as number
+    let at = i
+    for (; at > 0 && (mixedProbs[at - 1] as number) < probability; at--) {
+      mixedTokens[at] = mixedTokens[at - 1] as TokenId
+      mixedProbs[at] = mixedProbs[at - 1] as number
+    }
+    mixedTokens[at] = token
+    mixedProbs[at] = probability
   }
 }

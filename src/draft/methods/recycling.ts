@@ -66,7 +66,7 @@ export function create(settings: RecyclingOptions, parts: Pick<DraftParts, 'targ
 // ---------------------------------------------------------------------------------------------------------------
 
 /** While nobody drafts, the table learns from one round in so many. */
-const RESTING_EVERY = 4
+const RESTING_EVERY = 16
 
 class RecyclingSession implements DraftSession<Ranked> {
   readonly #settings: RecyclingOptions
