@@ -10,6 +10,7 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 300_000,
     globalSetup: ['test/setup.ts'],
+    setupFiles: ['test/properties.ts'],
     // Two workers on two cores: threads of one process would spin while they wait for a core that another one has.
     env: { HETEROSPEC_THREADS: '1' },
     reporters: ['default', new ClosingLineReporter()],

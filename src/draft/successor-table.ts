@@ -33,6 +33,8 @@ export interface Follower {
 export class SuccessorTable {
   readonly #tokens: Int32Array
   readonly #probs: Float32Array
+  /** Where a row is mixed: what the table holds, then what is new. */
+  readonly #mixed: Mixed = { tokens: new Int32Array(2 * FOLLOWERS), probs: new Float64Array(2 * FOLLOWERS) }
 
   constructor(vocabSize: number) {
     this.#tokens = new Int32Array(vocabSize * FOLLOWERS).fill(UNSET)
@@ -85,25 +87,26 @@ export class SuccessorTable {
    */
   #blend(token: TokenId, said: Said, weight: number): void {
     const first = token * FOLLOWERS
+    const { tokens, probs } = this.#mixed
     let held = 0
     for (; held < FOLLOWERS && this.#tokens[first + held] !== UNSET; held++) {
-      mixedTokens[held] = this.#tokens[first + held] as TokenId
-      mixedProbs[held] = (1 - weight) * (this.#probs[first + held] as number)
+      tokens[held] = this.#tokens[first + held] as TokenId
+      probs[held] = (1 - weight) * (this.#probs[first + held] as number)
     }
     let count = held
     for (let i = 0; i < said.tokens.length; i++) {
       const probability = said.probabilities[i] as number
       // A probability that float32 rounds to 0 would be no estimate at all.
       if (probability <= 1e-6) continue
-      const known = mixedTokens.subarray(0, held).indexOf(said.tokens[i] as TokenId)
+      const known = tokens.subarray(0, held).indexOf(said.tokens[i] as TokenId)
       const at = known >= 0 ? known : count++
-      mixedTokens[at] = said.tokens[i] as TokenId
-      mixedProbs[at] = (known >= 0 ? (mixedProbs[at] as number) : 0) + weight * probability
+      tokens[at] = said.tokens[i] as TokenId
+      probs[at] = (known >= 0 ? (probs[at] as number) : 0) + weight * probability
     }
-    sortBestFirst(count)
+    sortBestFirst(this.#mixed, count)
     for (let i = 0; i < FOLLOWERS; i++) {
-      this.#tokens[first + i] = i < count ? (mixedTokens[i] as TokenId) : UNSET
-      this.#probs[first + i] = i < count ? (mixedProbs[i] as number) : 0
+      this.#tokens[first + i] = i < count ? (tokens[i] as TokenId) : UNSET
+      this.#probs[first + i] = i < count ? (probs[i] as number) : 0
     }
   }
 }
@@ -116,21 +119,22 @@ interface Said {
   readonly probabilities: ArrayLike<number>
 }
 
-/** Where rows are mixed: what the table holds, then what is new. */
-const mixedTokens = new Int32Array(2 * FOLLOWERS)
-const mixedProbs = new Float64Array(2 * FOLLOWERS)
+interface Mixed {
+  readonly tokens: Int32Array
+  readonly probs: Float64Array
+}
 
 /** The first `count` of them, in place; equals stay in order. */
-function sortBestFirst(count: number): void {
+function sortBestFirst({ tokens, probs }: Mixed, count: number): void {
   for (let i = 1; i < count; i++) {
-    const token = mixedTokens[i] as TokenId
-    const probability = mixedProbs[i] as number
+    const token = tokens[i] as TokenId
+    const probability = probs[i] as number
     let at = i
-    for (; at > 0 && (mixedProbs[at - 1] as number) < probability; at--) {
-      mixedTokens[at] = mixedTokens[at - 1] as TokenId
-      mixedProbs[at] = mixedProbs[at - 1] as number
+    for (; at > 0 && (probs[at - 1] as number) < probability; at--) {
+      tokens[at] = tokens[at - 1] as TokenId
+      probs[at] = probs[at - 1] as number
     }
-    mixedTokens[at] = token
-    mixedProbs[at] = probability
+    tokens[at] = token
+    probs[at] = probability
   }
 }
