@@ -77,9 +77,7 @@ export async function* generate(
     yield* run.rounds(session, { seat, first, record, inStep: conditions !== undefined })
     yield run.done(sampling.seed, session)
   } finally {
-    slot.sequence.tap([])
-    run.keepCached(slot)
-    parts.slots.give(slot)
+    run.giveSlot(slot)
   }
 }
 

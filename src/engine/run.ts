@@ -157,17 +157,29 @@ export class Run {
     }
   }
 
-  /** The tokens whose rows the slot's sequence holds, for the next request; others get copies. */
-  keepCached(slot: Slot): void {
-    const { sequence } = slot
-    if (this.#failed) sequence.truncate(0)
-    slot.cached = [...(this.#session?.tokens ?? this.#prompt)].slice(0, sequence.length)
-    if (this.#shares) this.#parts.prompts.save(sequence, slot.cached)
+  /** The next request gets the slot, whatever fails: a place that is not given back is lost. */
+  giveSlot(slot: Slot): void {
+    try {
+      this.#keepCached(slot)
+    } finally {
+      this.#parts.slots.give(slot)
+    }
   }
 
   /** Does the request take rows of others, and leave its own to them? */
   get #shares(): boolean {
     return this.#request.cachePrompt !== false
+  }
+
+  /** The tokens whose rows the slot's sequence holds, for the next request; others get copies. */
+  #keepCached(slot: Slot): void {
+    const { sequence } = slot
+    const tokens = this.#session?.tokens ?? this.#prompt
+    sequence.tap([])
+    // An accepted path may go on behind the token that ended the answer: those rows are of what was never said.
+    sequence.truncate(this.#failed ? 0 : Math.min(sequence.length, tokens.length))
+    slot.cached = tokens.slice(0, sequence.length)
+    if (this.#shares) this.#parts.prompts.save(sequence, slot.cached)
   }
 
   /** The caller wants no more, or not for so long. */

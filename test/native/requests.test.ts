@@ -56,6 +56,30 @@ describe('requests', () => {
     expect(unshared.tokens).toEqual(fresh.tokens)
   })
 
+  it('that end inside of an accepted path end there, and leave their place and rows to the next one', async () => {
+    const options = { threads: 1, cacheDir, sequences: 1, context: 512, prefixCacheBytes: 2 ** 24 }
+    await using engine = await openEngine(inject('modelPath'), options)
+    // What follows the answer is copied with it, and comes true: the line that opens the next turn.
+    const copied = {
+      drafter: { method: 'lookup', maxDepth: 16 },
+      budget: { policy: 'fixed', nodes: 16, depth: 16 },
+    } as const
+    const asked = { role: 'user', content: 'Say exactly: The cat sat on the mat.' } as const
+    const answered = { role: 'assistant', content: 'The cat sat on the mat.' } as const
+    const turns = Array.from({ length: 4 }, () => [asked, answered]).flat()
+    const request = { prompt: [...turns, asked], temperature: 0, maxTokens: 60 }
+    const plain = await engine.complete({ ...request, speculative: 'off', cachePrompt: false })
+    expect(plain.finishReason).toBe('stop')
+    for (let again = 0; again < 2; again++) {
+      const drafted = await engine.complete({ ...request, speculative: copied })
+      expect(drafted).toMatchObject({ text: plain.text, tokens: plain.tokens, finishReason: 'stop' })
+      expect(drafted.speculation.rounds).toBe(1)
+    }
+    const next = await engine.complete({ ...request, prompt: [...request.prompt, answered, asked] })
+    expect(next.timings.cache_n).toBeGreaterThan(plain.timings.prompt_n + plain.tokens.length)
+    expect(next.text).toBe(plain.text)
+  })
+
   it('that are aborted end as such, keep what they have, and leave the engine whole', async () => {
     await using engine = await open(1)
     const controller = new AbortController()
