@@ -4,6 +4,7 @@ import { basename } from 'node:path'
 import type { Command } from '@commander-js/extra-typings'
 import * as z from 'zod'
 import type { Engine } from '../engine/index.ts'
+import { MOST_ANSWER_SECONDS } from '../server/index.ts'
 import { defaultModelName } from '../store/index.ts'
 import { readEnvironment } from '../util/env.ts'
 import { UsageError } from '../util/errors.ts'
@@ -51,7 +52,12 @@ export const serveSchema = z.strictObject({
     .default(['heterospec'])
     .describe('names of the counters at /metrics'),
   openMetrics: z.boolean().default(false).describe('let /metrics be read without a key, as vLLM does'),
-  answerSeconds: z.number().positive().optional().describe('most time of a request, waiting included; past it a 503'),
+  answerSeconds: z
+    .number()
+    .positive()
+    .max(MOST_ANSWER_SECONDS)
+    .optional()
+    .describe('most time of a request, waiting included; past it a 503; default: no limit'),
   bodyLimit: z
     .int()
     .min(1024)

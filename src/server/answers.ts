@@ -47,16 +47,16 @@ export async function answer(
   format: AnswerFormat,
   work: Work,
 ): Promise<Response> {
-  const tickets = context.gate.admit(work.requests.length)
   const leaving = new AbortController()
   const late = timeLimit(context)
   const signals = [c.req.raw.signal, context.closing.signal, leaving.signal, ...(late ? [late] : [])]
-  const joined = joinSignals(signals)
   const requestId = c.get('requestId')
   const head = headOf(format, context)
   const counts = new SpeculativeMetrics()
+  // From here on nothing may fail that does not give the tickets back.
+  const tickets = context.gate.admit(work.requests.length)
   const runAll = async ({ onPiece, onRound }: AnswerListener): Promise<GenerateResult[]> => {
-    using reasons = joined
+    using reasons = joinSignals(signals)
     return await runAnswers(context, work.requests, {
       ...{ tickets, signal: reasons.signal, late, leaving, requestId, onPiece },
       onRound: (index, trace) => {
@@ -78,7 +78,10 @@ export async function answer(
     })
   }
   return eventStream(
-    (send) => writeAnswers(send, { context, format, work, requestId, head, runAll, metrics }),
+    (send) =>
+      writeAnswers(send, { context, format, work, requestId, head, runAll, metrics }).finally(() => {
+        for (const ticket of tickets) ticket.leave()
+      }),
     () => leaving.abort(),
   )
 }

@@ -15,6 +15,7 @@ import { UsageError } from '../util/errors.ts'
 import { packageVersion } from '../util/package.ts'
 import type { Engine } from '../engine/index.ts'
 import { requireKey } from './auth.ts'
+import { drain } from './drain.ts'
 import { ApiError, apiErrorOf } from './errors.ts'
 import { Gate } from './gate.ts'
 import { limitDepth, refuseForeignPages, requireHost } from './guard.ts'
@@ -27,6 +28,7 @@ import { addEmbeddings } from './routes/embeddings.ts'
 import { addTextRoutes } from './routes/text.ts'
 import { validationError } from './schemas/issues.ts'
 import { SlotBoard } from './slots.ts'
+import { checkTimeLimit } from './time-limit.ts'
 import type { MetricsPage, ServerApp, ServerContext, ServerEnv, ServerLogger, ServerOptions } from './types.ts'
 
 /** The server of an engine, which stays the caller's. Throws `bad-option`. */
@@ -61,12 +63,7 @@ export function createApp(engine: Engine, options: ServerOptions = {}): ServerAp
   return {
     app,
     gate,
-    async drain(limitMs) {
-      gate.close()
-      const timer = setTimeout(() => context.closing.abort(new Error('the server is shutting down')), limitMs)
-      await gate.empty()
-      clearTimeout(timer)
-    },
+    drain: (limitMs) => drain(context, limitMs),
   }
 }
 
@@ -80,6 +77,7 @@ const MOST_LEVELS = 256
 
 function createContext(engine: Engine, options: ServerOptions): ServerContext {
   const [first = engine.spec.name, ...others] = options.modelNames ?? []
+  checkTimeLimit(options.answerSeconds)
   const gate = new Gate(engine.sequences, checkQueue(options.queueLimit ?? 64))
   return {
     engine,

@@ -56,10 +56,10 @@ async function readAll(
   { pooling, priority }: Wish,
 ): Promise<Float32Array[]> {
   const { gate, slots, engine, logger, closing, metrics } = context
-  const [ticket] = gate.admit(1)
   const late = timeLimit(context)
   using joined = joinSignals([c.req.raw.signal, closing.signal, ...(late ? [late] : [])])
   const { signal } = joined
+  const [ticket] = gate.admit(1)
   try {
     const queueMs = (await ticket?.enter(signal, priority)) ?? 0
     const task = slots.begin({ maxTokens: 0 })

@@ -1,4 +1,5 @@
 export type * from './types.ts'
 export { createApp } from './app.ts'
 export { listen, type Listening, type ListenOptions } from './listen.ts'
+export { MOST_ANSWER_SECONDS } from './time-limit.ts'
 export { createLogger, type LogLevel } from './log.ts'

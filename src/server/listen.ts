@@ -78,7 +78,7 @@ const MOST_BETWEEN_LOOKS_MS = 5000
 
 /** Node answers whoever is slower with 408 and ends the connection. */
 function limitsOf(clientSeconds: number): ServerOptions {
-  const requestTimeout = 1000 * clientSeconds
+  const requestTimeout = Math.ceil(1000 * clientSeconds) // Node takes whole milliseconds only
   const headersTimeout = Math.min(HEADERS_MS, requestTimeout)
   const connectionsCheckingInterval = Math.min(MOST_BETWEEN_LOOKS_MS, Math.ceil(headersTimeout / 4))
   return { requestTimeout, headersTimeout, connectionsCheckingInterval }

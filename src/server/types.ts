@@ -20,7 +20,7 @@ export interface ServerOptions {
   readonly hostNames?: readonly string[] | undefined
   /** Answers that may wait while others are in work. Default 64. */
   readonly queueLimit?: number | undefined
-  /** Most seconds of a request, waiting included; past them it gets a 503. Default: no limit. */
+  /** Most seconds of a request, waiting included; past them it gets a 503. At most a week; default: no limit. */
   readonly answerSeconds?: number | undefined
   /** Most bytes of a request. Default 4 MiB. */
   readonly bodyLimit?: number | undefined
@@ -64,8 +64,8 @@ export interface ServerApp {
   /** Answers in work and waiting. */
   readonly gate: Gate
   /**
-   * From now on new requests get a 503. Resolves when those in work have finished, or were ended after `limitMs`. Leaves the
-   * engine open.
+   * From now on new requests get a 503. Resolves when those in work have finished, or were ended after `limitMs`, or a few
+   * seconds later where they did not end. Leaves the engine open.
    */
   drain(limitMs: number): Promise<void>
 }

@@ -1,0 +1,65 @@
+/** Limits of time: the largest ones hold, larger ones are refused, and no failure keeps a place or the end of the server. */
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import type { Engine } from '../../src/engine/index.ts'
+import { createApp } from '../../src/server/index.ts'
+import { ask, closeTiny, openTiny, serverOf } from './open.ts'
+
+const chat = '/v1/chat/completions'
+const body = { messages: [{ role: 'user', content: 'red' }], max_tokens: 2 }
+const week = 7 * 24 * 3600
+
+let engine: Engine & { readonly folder: string }
+beforeAll(async () => {
+  engine = await openTiny()
+})
+afterAll(() => closeTiny(engine))
+
+describe('answerSeconds', () => {
+  it.each([week, 1e5 + 0.0001])('of %d lets answers be', async (answerSeconds) => {
+    const server = serverOf(engine, { answerSeconds, pooling: 'mean' })
+    expect((await ask(server, chat, body)).status).toBe(200)
+    expect((await ask(server, '/v1/embeddings', { input: 'red' })).status).toBe(200)
+  })
+
+  it.each([0, -1, NaN, week + 1, 1e7, Infinity])('of %d is refused', (answerSeconds) => {
+    expect(() => serverOf(engine, { answerSeconds })).toThrow(
+      /expected answerSeconds to be more than 0 and at most 604800/,
+    )
+  })
+
+  it('of less than a millisecond is one', async () => {
+    const { status, json } = await ask(serverOf(engine, { answerSeconds: 1e-9 }), chat, { ...body, max_tokens: 2000 })
+    expect({ status, code: json.error?.code }).toEqual({ status: 503, code: 'timed_out' })
+  })
+})
+
+describe('a failure where nobody expects one', () => {
+  it.each([false, true])('keeps no place (stream: %j)', async (stream) => {
+    const server = serverOf(engine, {
+      queueLimit: 0,
+      onRound: () => {
+        throw new Error('broken')
+      },
+    })
+    for (let times = 0; times < 3; times++) {
+      expect((await ask(server, chat, { ...body, stream })).text).toContain('internal_error')
+    }
+    expect(server.gate).toMatchObject({ running: 0, waiting: 0 })
+  })
+})
+
+describe('the end of a server', () => {
+  it('comes although a place is never given back', async () => {
+    const server = createApp(engine)
+    server.gate.admit(1)
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      const drained = server.drain(1000)
+      await vi.advanceTimersByTimeAsync(10_000)
+      await drained
+    } finally {
+      vi.useRealTimers()
+    }
+    expect(server.gate.waiting).toBe(1)
+  })
+})
