@@ -69,7 +69,12 @@ export const serveSchema = z.strictObject({
     .max(86_400)
     .default(60)
     .describe('time for a client to send its request, and to take what waits for it; past it the connection ends'),
-  drainSeconds: z.number().min(0).default(30).describe('time that answers in work get when the server ends'),
+  drainSeconds: z
+    .number()
+    .min(0)
+    .max(86_400)
+    .default(30)
+    .describe('time that answers in work get when the server ends'),
   trace: z
     .string()
     .min(1)

@@ -49,6 +49,21 @@ describe('a failure where nobody expects one', () => {
 })
 
 describe('the end of a server', () => {
+  it.each([2_147_484_000, 1e12, Infinity])('lets answers finish for as long as %d ms', async (limitMs) => {
+    const server = serverOf(engine)
+    const [ticket] = server.gate.admit(1)
+    const { signal } = new AbortController()
+    await ticket?.enter(signal)
+    const answered = ask(server, chat, body)
+    while (server.gate.waiting < 1) await new Promise((resolve) => setTimeout(resolve, 5))
+    const drained = server.drain(limitMs)
+    // Longer than a timer takes that overflowed.
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    ticket?.leave()
+    expect((await answered).status).toBe(200)
+    await drained
+  })
+
   it('comes although a place is never given back', async () => {
     const server = createApp(engine)
     server.gate.admit(1)
