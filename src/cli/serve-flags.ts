@@ -5,7 +5,7 @@ import type { Command } from '@commander-js/extra-typings'
 import * as z from 'zod'
 import type { Engine } from '../engine/index.ts'
 import { MOST_ANSWER_SECONDS } from '../server/index.ts'
-import { defaultModelName } from '../store/index.ts'
+import { catalog, defaultModelName } from '../store/index.ts'
 import { readEnvironment } from '../util/env.ts'
 import { UsageError } from '../util/errors.ts'
 import { flagsOf, readFlags, type FlagGroup, type Typed } from './flags.ts'
@@ -113,13 +113,17 @@ export function loopbackNames(host: string): readonly string[] | undefined {
   return /^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(host) ? loopback : undefined
 }
 
-/** The names of the model: the aliases, as it was asked for (a file without its folder), as the cache has it, its own. */
+/**
+ * The names of the model: the aliases, as it was asked for (a file without its folder), as the cache has it, its own, and all by
+ * which it could have been asked for.
+ */
 export function servedNames(
   { spec }: Engine,
   names: { readonly asked: string | undefined; readonly stored: string; readonly aliases: readonly string[] },
 ): string[] {
   const files = [names.asked ?? defaultModelName, names.stored].map((name) => basename(name).replace(/\.gguf$/i, ''))
-  return [...new Set([...names.aliases, ...files, spec.name])]
+  const known = catalog.find(({ name }) => name === names.stored)?.aliases ?? []
+  return [...new Set([...names.aliases, ...files, spec.name, ...known])]
 }
 
 // ---------------------------------------------------------------------------------------------------------------
