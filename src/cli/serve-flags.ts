@@ -107,12 +107,6 @@ export function readServeFlags(typed: Typed): ServeSettings {
   return { ...settings, apiKeys: [...settings.apiKey, ...fromFile, ...readEnvironment().apiKeys] }
 }
 
-/** The names under which a server on this address is reached; undefined: any name, because others reach it too. */
-export function loopbackNames(host: string): readonly string[] | undefined {
-  const loopback = ['localhost', '127.0.0.1', '[::1]', host]
-  return /^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(host) ? loopback : undefined
-}
-
 /**
  * The names of the model: the aliases, as it was asked for (a file without its folder), as the cache has it, its own, and all by
  * which it could have been asked for.

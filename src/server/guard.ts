@@ -5,6 +5,7 @@
  */
 import type { MiddlewareHandler } from 'hono'
 import { ApiError } from './errors.ts'
+import { canonicalHost } from './hosts.ts'
 
 /** Refuses requests from pages of other origins than the server's own and `origins`. */
 export function refuseForeignPages(origins: readonly string[]): MiddlewareHandler {
@@ -19,12 +20,13 @@ export function refuseForeignPages(origins: readonly string[]): MiddlewareHandle
   }
 }
 
-/** Refuses requests to other host names (without port); without `names` all are served. */
+/** Refuses requests to other host names (without port, in any spelling); without `names` all are served. */
 export function requireHost(names: readonly string[] | undefined): MiddlewareHandler {
+  const known = names && new Set(names.map(canonicalHost))
   return async function requireHost(c, next) {
-    const host = c.req.header('host')?.replace(/:\d+$/, '')
-    if (names && host !== undefined && !names.includes(host)) {
-      const message = `expected a request to ${names.join(' or ')}, got the host ${host.slice(0, 100)}; start the server with --host to serve others`
+    const host = c.req.header('host')
+    if (known && host !== undefined && !known.has(canonicalHost(host))) {
+      const message = `expected a request to ${[...known].join(' or ')}, got the host ${host.slice(0, 100)}; start the server with --host to serve others`
       throw new ApiError(403, message, { code: 'host_not_allowed' })
     }
     await next()

@@ -1,5 +1,6 @@
 export type * from './types.ts'
 export { createApp } from './app.ts'
+export { loopbackNames } from './hosts.ts'
 export { listen, type Listening, type ListenOptions } from './listen.ts'
 export { MOST_ANSWER_SECONDS } from './time-limit.ts'
 export { createLogger, type LogLevel } from './log.ts'

@@ -54,12 +54,17 @@ describe('web pages', () => {
   })
 
   it('do not reach a server of this machine under a name of their own', async () => {
-    const server = serverOf(engine, { hostNames: ['localhost', '127.0.0.1', '[::1]'] })
+    const server = serverOf(engine, { hostNames: ['localhost', '127.0.0.1', '[::1]', 'LOCALHOST', '127.1'] })
     const statusFor = async (host: string): Promise<number> =>
       (await ask(server, '/v1/models', undefined, { headers: { Host: host } })).status
     expect(await statusFor('evil.example:8080')).toBe(403)
     expect(await statusFor('localhost:8080')).toBe(200)
     expect(await statusFor('[::1]:8080')).toBe(200)
+    expect(await statusFor('LocalHost:8080')).toBe(200)
+    expect(await statusFor('localhost.')).toBe(200)
+    expect(await statusFor('evil.example@localhost')).toBe(403)
+    const { json } = await ask(server, '/v1/models', undefined, { headers: { Host: 'evil.example' } })
+    expect(json.error?.message).toContain('a request to localhost or 127.0.0.1 or [::1], got the host evil.example;')
   })
 })
 

@@ -5,7 +5,14 @@
 import type { Command } from '@commander-js/extra-typings'
 import { UsageError } from '../../util/errors.ts'
 import type { Engine } from '../../engine/index.ts'
-import { createApp, createLogger, listen, type Listening, type ServerLogger } from '../../server/index.ts'
+import {
+  createApp,
+  createLogger,
+  listen,
+  loopbackNames,
+  type Listening,
+  type ServerLogger,
+} from '../../server/index.ts'
 import { readFlags, type Typed } from '../flags.ts'
 import { INTERRUPTED, listenForInterrupt } from '../interrupt.ts'
 import { LogOutput } from '../log-output.ts'
@@ -13,7 +20,7 @@ import { locateModel, openFromFlags, withLocalDraftModel } from '../open.ts'
 import { addServingOptions, samplingFlags } from '../options.ts'
 import { AppendingFile } from '../appending-file.ts'
 import { compactJson } from '../compact-json.ts'
-import { addServeFlags, loopbackNames, readServeFlags, servedNames, type ServeSettings } from '../serve-flags.ts'
+import { addServeFlags, readServeFlags, servedNames, type ServeSettings } from '../serve-flags.ts'
 import { readSpeculation } from '../speculation.ts'
 
 /** Adds argument, options and action. */
@@ -61,7 +68,7 @@ async function serve(model: string | undefined, options: Typed): Promise<LogOutp
     modelNames,
     apiKeys: settings.apiKeys,
     corsOrigins: settings.corsOrigin,
-    hostNames: loopbackNames(settings.host),
+    hostNames: await loopbackNames(settings.host),
     queueLimit: settings.queueLimit,
     answerSeconds: settings.answerSeconds,
     bodyLimit: settings.bodyLimit,
