@@ -1,13 +1,11 @@
 /** The flags that only `serve` has, from a schema like all others, and what they come to. */
-import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { Command } from '@commander-js/extra-typings'
 import * as z from 'zod'
 import type { Engine } from '../engine/index.ts'
 import { MOST_ANSWER_SECONDS } from '../server/index.ts'
 import { catalog, defaultModelName } from '../store/index.ts'
-import { readEnvironment } from '../util/env.ts'
-import { UsageError } from '../util/errors.ts'
+import { readApiKeys } from './api-keys.ts'
 import { flagsOf, readFlags, type FlagGroup, type Typed } from './flags.ts'
 import { addFlags } from './options.ts'
 
@@ -39,7 +37,10 @@ export const serveSchema = z.strictObject({
     .array(z.string().min(1))
     .default([])
     .describe('keys that let a request in; others can see them in the list of processes, so prefer a file'),
-  apiKeyFile: z.string().optional().describe('file with one key per line; HETEROSPEC_API_KEYS does the same'),
+  apiKeyFile: z
+    .string()
+    .optional()
+    .describe('file with one key per line, and comments after #; HETEROSPEC_API_KEYS does the same'),
   corsOrigin: z.array(z.string().min(1)).default([]).describe('origins of web pages that may ask'),
   page: z.boolean().default(true).describe('no page at /, only the interface'),
   pooling: z
@@ -103,8 +104,7 @@ export function addServeFlags(command: Command): void {
 /** Throws `bad-option`. */
 export function readServeFlags(typed: Typed): ServeSettings {
   const settings = serveSchema.parse(readFlags(typed, serveFlags.flags))
-  const fromFile = settings.apiKeyFile === undefined ? [] : readKeys(settings.apiKeyFile)
-  return { ...settings, apiKeys: [...settings.apiKey, ...fromFile, ...readEnvironment().apiKeys] }
+  return { ...settings, apiKeys: readApiKeys(settings) }
 }
 
 /**
@@ -118,24 +118,4 @@ export function servedNames(
   const files = [names.asked ?? defaultModelName, names.stored].map((name) => basename(name).replace(/\.gguf$/i, ''))
   const known = catalog.find(({ name }) => name === names.stored)?.aliases ?? []
   return [...new Set([...names.aliases, ...files, spec.name, ...known])]
-}
-
-// ---------------------------------------------------------------------------------------------------------------
-
-function readKeys(path: string): string[] {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
-    const message = `expected a file that can be read for --api-key-file, got ${path} (${why}); name another`
-    throw new UsageError('bad-option', message, { cause: error })
-  }
-  const keys = text
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '')
-  if (keys.length > 0) return keys
-  // An empty file would let everybody in.
-  throw new UsageError('bad-option', `expected a key per line in ${path}, got none; write one`)
 }

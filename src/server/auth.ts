@@ -1,10 +1,21 @@
 /** API keys: several, compared in a time that tells nothing about them. Without keys everybody may ask. */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { MiddlewareHandler } from 'hono'
+import { UsageError } from '../util/errors.ts'
 import { ApiError } from './errors.ts'
+
+/** Throws `bad-option` for a key that clients cannot show; `place` says where it stands. */
+export function checkKeys(keys: readonly string[], place: string): void {
+  const wrong = keys.findIndex((key) => !/^[\x21-\x7e]+$/.test(key))
+  if (wrong < 0) return
+  const which = keys.length === 1 ? 'the one' : `number ${wrong + 1}`
+  const message = `expected keys of visible ASCII characters without blanks, got others in ${which} ${place}; write another one`
+  throw new UsageError('bad-option', message)
+}
 
 /** Lets through who shows one of `keys` as a bearer token (or `X-Api-Key`), and requests for an open path. */
 export function requireKey(keys: readonly string[], openPaths: readonly string[]): MiddlewareHandler {
+  checkKeys(keys, 'of apiKeys')
   const known = keys.map(hashOf)
   return async function requireKey(c, next) {
     if (known.length > 0 && !openPaths.includes(c.req.path)) {

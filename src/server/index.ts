@@ -1,4 +1,5 @@
 export type * from './types.ts'
+export { checkKeys } from './auth.ts'
 export { createApp } from './app.ts'
 export { loopbackNames } from './hosts.ts'
 export { listen, type Listening, type ListenOptions } from './listen.ts'

@@ -12,7 +12,7 @@ export type MetricNames = 'heterospec' | 'vllm' | 'llamacpp'
 export interface ServerOptions {
   /** Names under which the model may be asked for; the first is the one that answers carry. Default: the model's own. */
   readonly modelNames?: readonly string[] | undefined
-  /** Keys that let a request in; without any, everybody is let in. */
+  /** Keys that let a request in, of visible ASCII characters without blanks; without any, everybody is let in. */
   readonly apiKeys?: readonly string[] | undefined
   /** Origins of web pages that may ask; default: none but the server's own. */
   readonly corsOrigins?: readonly string[] | undefined

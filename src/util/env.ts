@@ -23,8 +23,8 @@ export interface Environment {
   readonly hubEndpoint: string
   /** Access token for gated models (`HF_TOKEN`). */
   readonly hubToken: string | undefined
-  /** Keys that let requests into a server (`HETEROSPEC_API_KEYS`), separated by commas. */
-  readonly apiKeys: readonly string[]
+  /** Keys that let requests into a server (`HETEROSPEC_API_KEYS`), separated by commas; empty where it is set and names none. */
+  readonly apiKeys: readonly string[] | undefined
 }
 
 export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environment {
@@ -39,7 +39,9 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environme
     threads: filled(env.HETEROSPEC_THREADS) === undefined ? undefined : Number(env.HETEROSPEC_THREADS),
     hubEndpoint: filled(env.HF_ENDPOINT) ?? 'https://huggingface.co',
     hubToken: filled(env.HF_TOKEN),
-    apiKeys: (env.HETEROSPEC_API_KEYS ?? '').split(',').flatMap((key) => filled(key.trim()) ?? []),
+    apiKeys: filled(env.HETEROSPEC_API_KEYS)
+      ?.split(',')
+      .flatMap((key) => filled(key.trim()) ?? []),
   }
 }
 

@@ -70,6 +70,19 @@ describe('serve', () => {
     expect(keys.stderr).toContain('expected a key per line')
   })
 
+  it('warns where everybody who reaches it may ask', async () => {
+    for (const [more, warns] of [
+      [['--host', '0.0.0.0'], true],
+      [['--host', '0.0.0.0', '--api-key', 'one'], false],
+      [['--host', '127.1'], false],
+    ] as const) {
+      const running = startCli([...serve, '--log-level', 'warn', ...more], { env })
+      await urlOf(running)
+      running.child.kill('SIGTERM')
+      expect((await running.ended).stderr.includes('everybody who reaches this server may ask')).toBe(warns)
+    }
+  })
+
   it('says so when the port is taken', async () => {
     const running = startCli([...serve, '--log-level', 'silent'], { env })
     const { port } = new URL(await urlOf(running))

@@ -64,11 +64,15 @@ async function serve(model: string | undefined, options: Typed): Promise<LogOutp
     stored,
     aliases: settings.alias,
   })
+  const hostNames = await loopbackNames(settings.host)
+  if (!hostNames && settings.apiKeys.length === 0) {
+    logger.warn({ host: settings.host }, 'everybody who reaches this server may ask; --api-key-file keeps others out')
+  }
   const server = createApp(engine, {
     modelNames,
     apiKeys: settings.apiKeys,
     corsOrigins: settings.corsOrigin,
-    hostNames: await loopbackNames(settings.host),
+    hostNames,
     queueLimit: settings.queueLimit,
     answerSeconds: settings.answerSeconds,
     bodyLimit: settings.bodyLimit,
