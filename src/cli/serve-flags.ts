@@ -40,7 +40,7 @@ export const serveSchema = z.strictObject({
   apiKeyFile: z
     .string()
     .optional()
-    .describe('file with one key per line, and comments after #; HETEROSPEC_API_KEYS does the same'),
+    .describe('file with one key per line; lines that begin with # are comments; HETEROSPEC_API_KEYS does the same'),
   corsOrigin: z.array(z.string().min(1)).default([]).describe('origins of web pages that may ask'),
   page: z.boolean().default(true).describe('no page at /, only the interface'),
   pooling: z

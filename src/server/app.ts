@@ -16,7 +16,7 @@ import { packageVersion } from '../util/package.ts'
 import type { Engine } from '../engine/index.ts'
 import { requireKey } from './auth.ts'
 import { drain } from './drain.ts'
-import { ApiError, apiErrorOf } from './errors.ts'
+import { ApiError, apiErrorOf, bodyError } from './errors.ts'
 import { Gate } from './gate.ts'
 import { limitDepth, refuseForeignPages, requireHost } from './guard.ts'
 import { silentLogger } from './log.ts'
@@ -37,7 +37,10 @@ export function createApp(engine: Engine, options: ServerOptions = {}): ServerAp
   const { logger, gate } = context
   const app = new OpenAPIHono<ServerEnv>({
     defaultHook: async (result, c) => {
-      if (!result.success) throw validationError(result.error, await c.req.json())
+      if (result.success) return
+      throw (
+        bodyError(await c.req.text(), c.req.header('content-type')) ?? validationError(result.error, await c.req.json())
+      )
     },
   })
   app.use(requestId({ limitLength: 64 }), logRequests(logger), countResponses(context.metrics))

@@ -55,7 +55,7 @@ export function apiErrorOf(error: unknown, requestId: string): ApiError {
     const message = 'expected a whole request, the connection ended before; send it again'
     return new ApiError(400, message, { code: 'incomplete_request', cause: error })
   }
-  if (isHttpError(error)) return new ApiError(error.status, error.message, { cause: error })
+  if (isHttpError(error)) return new ApiError(error.status, sentences[error.status] ?? error.message, { cause: error })
   const message = `internal error; the server's log has the reason under request ${requestId}`
   return new ApiError(500, message, { code: 'internal_error', cause: error })
 }
@@ -85,6 +85,18 @@ const httpStatuses: readonly number[] = [400, 401, 403, 404, 405, 413, 415] sati
 /** hono's own refusals (malformed JSON, wrong media type). */
 function isHttpError(error: unknown): error is Error & { readonly status: ErrorStatus } {
   return error instanceof Error && 'status' in error && httpStatuses.includes(error.status as number)
+}
+
+const sentences: Partial<Record<ErrorStatus, string>> = {
+  400: 'expected a body of valid JSON, got another one; correct it',
+  415: 'expected a body of the media type application/json, got another one; send "Content-Type: application/json"',
+}
+
+/** What is wrong with a body that says nothing, or does not say that it is JSON; undefined where it does. */
+export function bodyError(text: string, contentType: string | undefined): ApiError | undefined {
+  if (text === '')
+    return new ApiError(400, 'expected a body of JSON, got an empty one; send what /openapi.json describes')
+  return contentType === undefined ? new ApiError(415, sentences[415] ?? '') : undefined
 }
 
 /** The client left while its body was read. Nobody hears the answer, but the log shall not call it a failure. */
