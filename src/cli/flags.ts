@@ -177,7 +177,7 @@ function expectation(type: Flag['type'], core: z.ZodType, choices: readonly stri
     case 'numbers':
       return 'a comma-separated list of numbers'
     case 'pairs':
-      return 'a pair like 42=-1.5 of token id and number'
+      return `a pair like 42=-1.5 of token id and number${range(numbersOf(core))}`
     case 'text':
       return 'a text'
   }
@@ -195,6 +195,13 @@ function range(core: z.ZodType): string {
     ...(high === undefined ? [] : [`${closed ? 'less than' : 'at most'} ${high}`]),
   ]
   return words.length === 0 ? '' : ` of ${words.join(' and ')}`
+}
+
+/** The numbers that a record takes, whatever else it does. */
+function numbersOf(core: z.ZodType): z.ZodType {
+  const value = core instanceof z.ZodRecord ? core.valueType : core
+  const number = value instanceof z.ZodUnion ? value.options.find((option) => option instanceof z.ZodNumber) : value
+  return number as z.ZodType
 }
 
 /** Bounds that only say "a safe integer" say nothing to a reader. */

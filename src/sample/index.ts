@@ -1,5 +1,5 @@
 export type * from './types.ts'
-export { resolveSampleOptions, sampleOptions } from './options.ts'
+export { resolveSampleOptions, jsonBias, sampleOptions } from './options.ts'
 export type { ResolvedSampleOptions, SampleOptions } from './options.ts'
 export { createSampler } from './sampler.ts'
 export { ConstrainedSampler } from './constrained.ts'

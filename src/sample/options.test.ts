@@ -4,6 +4,8 @@ import { UsageError } from '../util/errors.ts'
 import { createSampler, resolveSampleOptions, sampleOptions } from './index.ts'
 import type { SampleOptions } from './index.ts'
 
+const bias = 'a number from -1000000 to 1000000, or null for "never"'
+
 describe('sampling options', () => {
   it('are greedy and without any cut by default', () => {
     expect(resolveSampleOptions({})).toEqual({
@@ -34,13 +36,21 @@ describe('sampling options', () => {
     [{ repeatLastN: -2 }, 'expected repeatLastN to be a whole number of -1 or more, got -2'],
     [{ seed: 0.5 }, 'expected seed to be a whole number, got 0.5'],
     [{ logitBias: { the: 1 } }, 'expected logitBias.the to be a token id, got the'],
-    [{ logitBias: { 5: 'never' } }, 'expected logitBias.5 to be a number, or null for "never", got "never"'],
-    [{ logitBias: { 5: Infinity } }, 'expected logitBias.5 to be a number, or null for "never", got Infinity'],
+    [{ logitBias: { 5: 'never' } }, `expected logitBias.5 to be ${bias}, got "never"`],
+    [{ logitBias: { 5: Infinity } }, `expected logitBias.5 to be ${bias}, got Infinity`],
+    [{ logitBias: { 5: 3.5e38 } }, `expected logitBias.5 to be ${bias}, got 3.5e+38`],
+    [{ logitBias: { 5: -1000001 } }, `expected logitBias.5 to be ${bias}, got -1000001`],
     [{ temperatur: 1 }, 'expected sampling options, got temperatur; the options are temperature, topK'],
     [null, 'expected sampling options to be an object, got null'],
   ])('refuse %j with a sentence', (options, sentence) => {
     expect(() => resolveSampleOptions(options as SampleOptions)).toThrow(sentence)
     expect(() => createSampler(options as SampleOptions)).toThrow(UsageError)
+  })
+
+  it('take the largest bias, and each way to say never', () => {
+    for (const value of [1e6, -1e6, -Infinity, null]) {
+      expect(resolveSampleOptions({ logitBias: { 5: value } }).logitBias).toEqual({ 5: value })
+    }
   })
 
   it('refuse a bias on a token that the vocabulary does not have', () => {

@@ -10,8 +10,11 @@ const ranged = (minimum: number, maximum: number, what: string) => z.number(what
 const share = () => ranged(0, 1, 'a number from 0 to 1')
 const whole = (minimum: number, what: string) => z.int(what).min(minimum, what)
 
-/** JSON cannot spell -Infinity; `null` means the same there. */
-const bias = z.union([z.number(), z.literal(-Infinity), z.null()], 'a number, or null for "never"')
+/** What a bias is told to be where it is not. */
+const biasWords = 'a number from -1000000 to 1000000, or null for "never"'
+/** Far more than any logit, and far less than a 32-bit float holds. JSON cannot spell -Infinity; `null` means the same there. */
+export const jsonBias = z.union([ranged(-1e6, 1e6, biasWords), z.null()], biasWords)
+const bias = z.union([...jsonBias.options, z.literal(-Infinity)], biasWords)
 const biases = z.record(z.string().regex(/^\d+$/, 'a token id'), bias, 'an object of token ids and numbers')
 
 export const sampleOptions = z.strictObject(

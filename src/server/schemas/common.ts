@@ -3,7 +3,7 @@
  * that OpenAI, llama-server and vLLM give them.
  */
 import { z } from '@hono/zod-openapi'
-import { sampleOptions } from '../../sample/index.ts'
+import { jsonBias, sampleOptions } from '../../sample/index.ts'
 
 /** Most answers to one prompt. */
 export const MOST_ANSWERS = 16
@@ -53,11 +53,7 @@ export const samplingFields = {
     .nullish()
     .describe(shape.presencePenalty.description ?? ''),
   logit_bias: z
-    .record(
-      z.string().regex(/^\d{1,9}$/, 'a token id'),
-      z.union([z.number(), z.null()], 'a number, or null for "never"'),
-      'an object of token ids and numbers',
-    )
+    .record(z.string().regex(/^\d{1,9}$/, 'a token id'), jsonBias, 'an object of token ids and numbers')
     .nullish()
     .describe('Added to the logits of single tokens, by token id; null = never.'),
   seed: shape.seed.unwrap().nullish().describe('Same seed, same text, whatever the speculation.'),
