@@ -44,7 +44,10 @@ describe('request_success_total', () => {
 
 describe('embeddings', () => {
   it('are prompt tokens, and each text ends well, in every set of names', async () => {
-    const server = serverOf(engine, { metrics: ['heterospec', 'vllm', 'llamacpp'], pooling: 'mean' })
+    const server = serverOf(engine, {
+      metrics: ['heterospec', 'vllm', 'llamacpp', 'vllm', 'heterospec', 'llamacpp'],
+      pooling: 'mean',
+    })
     const { text } = await ask(server, '/v1/embeddings', { input: ['red blue', 'green'] })
     const { usage } = JSON.parse(text) as { usage: { prompt_tokens: number } }
     for (const prefix of ['heterospec', 'vllm']) {

@@ -23,7 +23,8 @@ export interface MetricsParts {
 }
 
 /** Counts what happens, in every set of names that was asked for. */
-export function createMetrics({ names, gate, modelName, capacity, prefixCache }: MetricsParts): MetricsPage {
+export function createMetrics({ names: asked, gate, modelName, capacity, prefixCache }: MetricsParts): MetricsPage {
+  const names = [...new Set(asked)]
   const registry = newRegistry(labelsFor(names, modelName))
   const responses = names.filter((name) => name !== 'llamacpp').map((name) => responseCounter(registry, name))
   const live = new Set<Answer>()
