@@ -17,6 +17,7 @@ export const serveSchema = z.strictObject({
   cacheTokens: z
     .int()
     .min(1)
+    .max(2 ** 31 - 1)
     .optional()
     .describe(
       'tokens that all answers in work share, each as its prompt and max_tokens say; default: --context for each',

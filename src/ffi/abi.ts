@@ -151,7 +151,8 @@ export interface BaseFunctions {
   ggml_gallocr_free(allocator: AllocatorPtr): void
   ggml_gallocr_alloc_graph(allocator: AllocatorPtr, graph: GraphPtr): boolean
   ggml_gallocr_get_buffer_size(allocator: AllocatorPtr, buffer: number): number
-  ggml_backend_alloc_ctx_tensors_from_buft_size(context: C, type: BufferTypePtr): number
+  /** A BigInt past 2^53. */
+  ggml_backend_alloc_ctx_tensors_from_buft_size(context: C, type: BufferTypePtr): number | bigint
   ggml_backend_alloc_ctx_tensors_from_buft(context: C, type: BufferTypePtr): BufferPtr
   ggml_backend_cpu_buffer_from_ptr(address: bigint, bytes: number): BufferPtr
   ggml_backend_tensor_alloc(buffer: BufferPtr, tensor: T, address: bigint): number

@@ -57,7 +57,7 @@ export class TensorStore implements Disposable {
     countHandle('context', 1)
     const context = this.#context
     this.tensors = new Map(specs.map((spec) => [spec.name, createTensor(base, context, spec)]))
-    const buffer = options.over ? this.#layOver(options.over) : this.#allocate(backend, context, options.bufferType)
+    const buffer = options.over ? this.#layOver(options.over) : this.#allocate(backend, specs, options.bufferType)
     this.#buffer = buffer
     countHandle('buffer', 1)
     if (options.weights) base.ggml_backend_buffer_set_usage(buffer, USAGE_WEIGHTS)
@@ -76,16 +76,21 @@ export class TensorStore implements Disposable {
     return defined(this.tensors.get(name), `tensor ${name}`)
   }
 
-  #allocate(backend: Backend, context: ContextPtr, bufferType: BufferTypePtr | undefined): BufferPtr {
+  #allocate(backend: Backend, specs: readonly TensorSpec[], bufferType: BufferTypePtr | undefined): BufferPtr {
+    const context = defined(this.#context)
     const type = bufferType ?? backend.bufferType
-    const wanted = this.#base.ggml_backend_alloc_ctx_tensors_from_buft_size(context, type)
+    const cells = specs.reduce((sum, { shape }) => sum + shape.reduce((product, extent) => product * extent, 1), 0)
+    if (cells > Number.MAX_SAFE_INTEGER) return this.#refuse(backend, cells) // ggml would count past 64 bits
     const buffer = this.#base.ggml_backend_alloc_ctx_tensors_from_buft(context, type)
     if (!isNull(buffer)) return buffer
+    return this.#refuse(backend, Number(this.#base.ggml_backend_alloc_ctx_tensors_from_buft_size(context, type)))
+  }
+
+  #refuse(backend: Backend, bytes: number): never {
     this[Symbol.dispose]()
-    throw new NativeError(
-      'out-of-memory',
-      `expected ${Math.ceil(wanted / 2 ** 20)} MiB of memory on ${backend.device.name}, got none; use a smaller context or model`,
-    )
+    const wanted = `${Math.ceil(bytes / 2 ** 20)} MiB of memory on ${backend.device.name}`
+    const advice = 'use a smaller model or context, and of a server fewer places (--parallel) or --cache-tokens'
+    throw new NativeError('out-of-memory', `expected ${wanted}, got none; ${advice}`)
   }
 
   #layOver({ address, bytes, offsets }: Memory): BufferPtr {

@@ -1,6 +1,6 @@
 /** Answers whose rows come from one pool: short ones go beside each other, long ones wait, and what can never fit is refused at once. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Engine } from '../../src/engine/index.ts'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { openEngine, type Engine } from '../../src/engine/index.ts'
 import { listen, type Listening, type ServerApp } from '../../src/server/index.ts'
 import { ask, closeTiny, openTiny, serverOf, type Answered } from './open.ts'
 
@@ -164,3 +164,12 @@ describe('eight clients of which only one fits at a time', () => {
     expect(text).toMatch(/^heterospec:num_requests_running\{.*\} 0$/m)
   })
 })
+
+it.each([100_000_000_000, 900_719_925_474, 2 ** 50])(
+  'rows for %d tokens are more than any machine has',
+  async (cacheTokens) => {
+    const refusal = /^expected \d+ MiB of memory on .*, got none; .*--parallel.*--cache-tokens/
+    const opening = openEngine(inject('tinyModelPath'), { threads: 1, cacheTokens, speculative: false })
+    await expect(opening).rejects.toThrow(refusal)
+  },
+)
