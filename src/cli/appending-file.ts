@@ -32,7 +32,7 @@ export class AppendingFile implements AsyncDisposable {
     this.#onFailure = onFailure
   }
 
-  /** Opens or creates the file, readable by its owner only. Throws `bad-option`. */
+  /** Opens or creates the file, from now on readable by its owner only. Throws `bad-option`. */
   static async open(path: string, options: AppendingOptions): Promise<AppendingFile> {
     try {
       return new AppendingFile(path, await openToAppend(path), options)
@@ -106,8 +106,17 @@ export class AppendingFile implements AsyncDisposable {
 /** Other users have no business in it. */
 const OWNER_ONLY = 0o600
 
-function openToAppend(path: string): Promise<FileHandle> {
-  return open(path, 'a', OWNER_ONLY)
+async function openToAppend(path: string): Promise<FileHandle> {
+  const file = await open(path, 'a', OWNER_ONLY)
+  try {
+    // It may have been there before. What is another user's stays as that user made it; so do pipes and devices.
+    const found = await file.stat()
+    if (found.isFile() && found.uid === process.getuid?.()) await file.chmod(OWNER_ONLY)
+    return file
+  } catch (error) {
+    await file.close()
+    throw error
+  }
 }
 
 function reasonOf(error: unknown): string {

@@ -89,7 +89,8 @@ export class TensorStore implements Disposable {
   #refuse(backend: Backend, bytes: number): never {
     this[Symbol.dispose]()
     const wanted = `${Math.ceil(bytes / 2 ** 20)} MiB of memory on ${backend.device.name}`
-    const advice = 'use a smaller model or context, and of a server fewer places (--parallel) or --cache-tokens'
+    const advice =
+      'use a smaller model or context, and of a server fewer places (--parallel), --cache-tokens or --cache-ram'
     throw new NativeError('out-of-memory', `expected ${wanted}, got none; ${advice}`)
   }
 
