@@ -71,14 +71,14 @@ export function addSharedOptions(command: Command): void {
   addFlags(command, calibrationFlags)
 }
 
-/** What `serve` has in common with them: no conversation of its own, so neither `--system` nor `--stop`. */
-export function addServingOptions(command: Command): void {
+/** What `serve` has in common with them: no conversation of its own, so neither `--system` nor `--stop`, and other defaults of sampling. */
+export function addServingOptions(command: Command, sampling: FlagGroup): void {
   addModelOptions(command)
   addFlags(command, {
     title: requestFlags.title,
     flags: requestFlags.flags.filter(({ name }) => name === 'max-tokens'),
   })
-  addFlags(command, samplingFlags)
+  addFlags(command, sampling)
   for (const group of speculationFlags) addFlags(command, group)
   addFlags(command, calibrationFlags)
 }

@@ -3,7 +3,8 @@ import { basename } from 'node:path'
 import type { Command } from '@commander-js/extra-typings'
 import * as z from 'zod'
 import type { Engine } from '../engine/index.ts'
-import { MOST_ANSWER_SECONDS } from '../server/index.ts'
+import { sampleOptions } from '../sample/index.ts'
+import { DEFAULT_TEMPERATURE, MOST_ANSWER_SECONDS } from '../server/index.ts'
 import { catalog, defaultModelName } from '../store/index.ts'
 import { readApiKeys } from './api-keys.ts'
 import { flagsOf, readFlags, type FlagGroup, type Typed } from './flags.ts'
@@ -90,6 +91,21 @@ export type ServeFlagValues = z.output<typeof serveSchema>
 
 /** Flags of the server. */
 export const serveFlags: FlagGroup = { title: 'Server', flags: flagsOf(serveSchema) }
+
+const { temperature } = sampleOptions.shape
+
+/** Flags of the sampler, with the server's default of the temperature. */
+export const servedSampling: FlagGroup = {
+  title: 'Sampling',
+  flags: flagsOf(
+    sampleOptions.extend({
+      temperature: temperature
+        .unwrap()
+        .default(DEFAULT_TEMPERATURE)
+        .describe(temperature.description ?? ''),
+    }),
+  ),
+}
 
 /** What the flags come to. */
 export interface ServeSettings extends ServeFlagValues {

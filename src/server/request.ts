@@ -23,6 +23,9 @@ export interface Work {
   readonly detail: SpeculativeDetail
 }
 
+/** Where neither the request nor the server says: as at OpenAI. */
+export const DEFAULT_TEMPERATURE = 1
+
 /** Tokens of an answer to a plain text where nobody says: as at OpenAI. */
 const TEXT_TOKENS = 16
 
@@ -175,5 +178,5 @@ function samplingOf(body: CommonFields, { options, engine }: ServerContext): Sam
     seed: body.seed,
   }
   const given = Object.fromEntries(Object.entries(said).filter(([, value]) => value != null)) as SampleOptions
-  return { temperature: 1, ...options.sampling, ...given }
+  return { temperature: DEFAULT_TEMPERATURE, ...options.sampling, ...given }
 }

@@ -17,10 +17,10 @@ import { readFlags, type Typed } from '../flags.ts'
 import { INTERRUPTED, listenForInterrupt } from '../interrupt.ts'
 import { LogOutput } from '../log-output.ts'
 import { locateModel, openFromFlags, withLocalDraftModel } from '../open.ts'
-import { addServingOptions, samplingFlags } from '../options.ts'
+import { addServingOptions } from '../options.ts'
 import { AppendingFile } from '../appending-file.ts'
 import { compactJson } from '../compact-json.ts'
-import { addServeFlags, readServeFlags, servedNames, type ServeSettings } from '../serve-flags.ts'
+import { addServeFlags, readServeFlags, servedNames, servedSampling, type ServeSettings } from '../serve-flags.ts'
 import { readSpeculation } from '../speculation.ts'
 
 /** Adds argument, options and action. */
@@ -29,7 +29,7 @@ export function define(command: Command): void {
     .argument('[model]', 'the same as --model')
     .option('-q, --quiet', 'no progress while the model loads')
   addServeFlags(command)
-  addServingOptions(command)
+  addServingOptions(command, servedSampling)
   withOwn.addHelpText('after', examples).action(async (model, options) => {
     const log = await serve(model, options)
     // Node waits for whoever reads the log, for ever.
@@ -80,7 +80,7 @@ async function serve(model: string | undefined, options: Typed): Promise<LogOutp
     pooling: settings.pooling,
     openMetrics: settings.openMetrics,
     page: settings.page ? undefined : false,
-    sampling: readFlags(typed, samplingFlags.flags),
+    sampling: readFlags(typed, servedSampling.flags),
     maxTokens: typed['maxTokens'] as number | undefined,
     speculative: await withLocalDraftModel(asked, {}),
     logger,

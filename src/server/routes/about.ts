@@ -2,6 +2,7 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
 import { packageVersion } from '../../util/package.ts'
 import { ApiError } from '../errors.ts'
+import { DEFAULT_TEMPERATURE } from '../request.ts'
 import { slotState } from '../slots.ts'
 import type { ServerContext, ServerEnv } from '../types.ts'
 import { errorResponses, json } from './shared.ts'
@@ -77,7 +78,10 @@ function propsOf({ engine, modelNames, options, gate }: ServerContext) {
   const text = (token: number | undefined): string =>
     token === undefined ? '' : new TextDecoder().decode(tokenizer.bytes(token, true))
   return {
-    default_generation_settings: { n_ctx: engine.context, params: { temperature: 1, ...options.sampling } },
+    default_generation_settings: {
+      n_ctx: engine.context,
+      params: { temperature: DEFAULT_TEMPERATURE, ...options.sampling },
+    },
     total_slots: gate.places,
     cache_eviction: engine.prefixCache?.eviction ?? null,
     model_alias: modelNames[0],
