@@ -22,6 +22,7 @@ import { limitDepth, refuseForeignPages, requireHost } from './guard.ts'
 import { silentLogger } from './log.ts'
 import { createMetrics } from './metrics/page.ts'
 import { builtPage, servePage } from './page.ts'
+import { checkSampling } from './request.ts'
 import { addAboutRoutes } from './routes/about.ts'
 import { addCompletions } from './routes/completions.ts'
 import { addEmbeddings } from './routes/embeddings.ts'
@@ -81,6 +82,7 @@ const MOST_LEVELS = 256
 function createContext(engine: Engine, options: ServerOptions): ServerContext {
   const [first = engine.spec.name, ...others] = options.modelNames ?? []
   checkTimeLimit(options.answerSeconds)
+  checkSampling(options, engine)
   const gate = new Gate(engine.sequences, checkQueue(options.queueLimit ?? 64))
   return {
     engine,

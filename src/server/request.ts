@@ -1,14 +1,15 @@
 /** From a validated body to requests of the engine: names, defaults, one request per answer. */
-import { encodePrompt, type FormRequest, type GenerateRequest } from '../engine/index.ts'
-import type { SampleOptions } from '../sample/index.ts'
+import { encodePrompt, type Engine, type FormRequest, type GenerateRequest } from '../engine/index.ts'
+import { resolveSampleOptions, type SampleOptions } from '../sample/index.ts'
 import type { ChatMessage } from '../text/index.ts'
+import { UsageError } from '../util/errors.ts'
 import { ApiError } from './errors.ts'
 import { readForm } from './form.ts'
 import type { CommonFields } from './schemas/common.ts'
 import type { ChatRequest, Message, TextRequest } from './schemas/completions.ts'
 import { readSpeculation } from './speculation.ts'
 import type { SpeculativeDetail } from './speculative-metrics.ts'
-import type { ServerContext } from './types.ts'
+import type { ServerContext, ServerOptions } from './types.ts'
 
 /** What one HTTP request comes to: an answer each. */
 export interface Work {
@@ -92,7 +93,21 @@ export function requireModel(name: string | null | undefined, { modelNames }: Se
   throw new ApiError(404, message, { param: 'model', code: 'model_not_found' })
 }
 
+/** Throws `bad-option` for sampling of the server's own that no request could be answered with. */
+export function checkSampling({ sampling = {} }: ServerOptions, { tokenizer: { vocabSize } }: Engine): void {
+  resolveSampleOptions(sampling)
+  const stranger = strangerIn(sampling.logitBias, vocabSize)
+  if (stranger === undefined) return
+  const message = `expected token ids from 0 to ${vocabSize - 1} in the server's logitBias (--logit-bias), got ${stranger}; remove it`
+  throw new UsageError('bad-option', message)
+}
+
 // ---------------------------------------------------------------------------------------------------------------
+
+/** A token that the vocabulary does not have. */
+function strangerIn(biases: object | null | undefined, vocabSize: number): string | undefined {
+  return Object.keys(biases ?? {}).find((id) => Number(id) >= vocabSize)
+}
 
 function refuseMessage(param: string, expected: string): ApiError {
   return new ApiError(400, `expected ${param} ${expected}, got it otherwise; change it`, {
@@ -159,7 +174,7 @@ function includesRounds({ stream, stream_options }: CommonFields): boolean {
 /** What the request says, else how the server was started, else OpenAI's temperature. */
 function samplingOf(body: CommonFields, { options, engine }: ServerContext): SampleOptions {
   const { vocabSize } = engine.tokenizer
-  const stranger = Object.keys(body.logit_bias ?? {}).find((id) => Number(id) >= vocabSize)
+  const stranger = strangerIn(body.logit_bias, vocabSize)
   if (stranger !== undefined) {
     const message = `expected token ids from 0 to ${vocabSize - 1} in logit_bias, got ${stranger}; use those of /tokenize`
     throw new ApiError(400, message, { param: 'logit_bias', code: 'invalid_value' })

@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Engine } from '../../src/engine/index.ts'
+import type { SampleOptions } from '../../src/sample/index.ts'
 import type { ServerApp } from '../../src/server/index.ts'
 import { ask, closeTiny, openTiny, serverOf, type Body } from './open.ts'
 
@@ -102,6 +103,16 @@ describe('a field', () => {
     const { status, json } = await ask(server, chat, { messages: [...messages, message] })
     expect(status).toBe(400)
     expect(json.error?.param).toBe(`messages[1].${field}`)
+  })
+})
+
+describe('sampling of the server', () => {
+  it.each<[SampleOptions, string]>([
+    [{ logitBias: { 999999: 1 } }, "in the server's logitBias (--logit-bias), got 999999; remove it"],
+    [{ temperature: -1 }, 'expected temperature to be'],
+  ])('that no request could be answered with is refused when it starts: %j', (sampling, words) => {
+    expect(() => serverOf(engine, { sampling })).toThrow(words)
+    expect(() => serverOf(engine, { sampling: { logitBias: { 50: 1 }, temperature: 2 } })).not.toThrow()
   })
 })
 
