@@ -4,7 +4,7 @@ import type { Command } from '@commander-js/extra-typings'
 import * as z from 'zod'
 import type { Engine } from '../engine/index.ts'
 import { sampleOptions } from '../sample/index.ts'
-import { DEFAULT_TEMPERATURE, MOST_ANSWER_SECONDS } from '../server/index.ts'
+import { DEFAULT_TEMPERATURE, MOST_ANSWER_SECONDS, readOrigins } from '../server/index.ts'
 import { catalog, defaultModelName } from '../store/index.ts'
 import { readApiKeys } from './api-keys.ts'
 import { flagsOf, readFlags, type FlagGroup, type Typed } from './flags.ts'
@@ -43,7 +43,10 @@ export const serveSchema = z.strictObject({
     .string()
     .optional()
     .describe('file with one key per line; lines that begin with # are comments; HETEROSPEC_API_KEYS does the same'),
-  corsOrigin: z.array(z.string().min(1)).default([]).describe('origins of web pages that may ask'),
+  corsOrigin: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('origins of web pages that may ask, as https://host; * for any'),
   page: z.boolean().default(true).describe('no page at /, only the interface'),
   pooling: z
     .enum(['mean', 'cls', 'last'])
@@ -121,7 +124,7 @@ export function addServeFlags(command: Command): void {
 /** Throws `bad-option`. */
 export function readServeFlags(typed: Typed): ServeSettings {
   const settings = serveSchema.parse(readFlags(typed, serveFlags.flags))
-  return { ...settings, apiKeys: readApiKeys(settings) }
+  return { ...settings, corsOrigin: readOrigins(settings.corsOrigin), apiKeys: readApiKeys(settings) }
 }
 
 /**

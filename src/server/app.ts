@@ -21,6 +21,7 @@ import { Gate } from './gate.ts'
 import { limitDepth, refuseForeignPages, requireHost } from './guard.ts'
 import { silentLogger } from './log.ts'
 import { createMetrics } from './metrics/page.ts'
+import { readOrigins } from './origins.ts'
 import { builtPage, servePage } from './page.ts'
 import { checkSampling } from './request.ts'
 import { addAboutRoutes } from './routes/about.ts'
@@ -36,6 +37,7 @@ import type { MetricsPage, ServerApp, ServerContext, ServerEnv, ServerLogger, Se
 export function createApp(engine: Engine, options: ServerOptions = {}): ServerApp {
   const context = createContext(engine, options)
   const { logger, gate } = context
+  const origins = readOrigins(options.corsOrigins ?? [])
   const app = new OpenAPIHono<ServerEnv>({
     defaultHook: async (result, c) => {
       if (result.success) return
@@ -48,9 +50,9 @@ export function createApp(engine: Engine, options: ServerOptions = {}): ServerAp
   app.onError((error, c) => answerError(error, c, logger))
   app.notFound((c) => c.json(noSuchPath.body, noSuchPath.status))
   app.use(methodNotAllowed({ app, onMethodNotAllowed: answerMethod }))
-  app.use(secureHeaders(), requireHost(options.hostNames), refuseForeignPages(options.corsOrigins ?? []))
-  if (options.corsOrigins?.length) {
-    app.use(cors({ origin: [...options.corsOrigins], exposeHeaders: ['X-Request-Id', 'Retry-After'] }))
+  app.use(secureHeaders(), requireHost(options.hostNames), refuseForeignPages(origins))
+  if (origins.length > 0) {
+    app.use(cors({ origin: origins.includes('*') ? '*' : origins, exposeHeaders: ['X-Request-Id', 'Retry-After'] }))
   }
   if (options.page !== false) app.use(servePage(options.page ?? builtPage()))
   const open = options.openMetrics ? WATCHED_PATHS : OPEN_PATHS

@@ -14,7 +14,7 @@ export interface ServerOptions {
   readonly modelNames?: readonly string[] | undefined
   /** Keys that let a request in, of visible ASCII characters without blanks; without any, everybody is let in. */
   readonly apiKeys?: readonly string[] | undefined
-  /** Origins of web pages that may ask; default: none but the server's own. */
+  /** Origins of web pages that may ask (`https://host`, or `*` for any); default: none but the server's own. */
   readonly corsOrigins?: readonly string[] | undefined
   /** Names in `Host` headers that are served; default: any. A server of this machine only should name its own, so that no web page reaches it under a foreign name. */
   readonly hostNames?: readonly string[] | undefined

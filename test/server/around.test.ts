@@ -44,11 +44,18 @@ describe('web pages', () => {
   const from = (origin: string): RequestInit => ({ headers: { Origin: origin, Host: 'localhost:8080' } })
 
   it('of other origins get nothing, of named ones the headers that let them read', async () => {
-    const server = serverOf(engine, { corsOrigins: ['https://good.example'] })
+    const server = serverOf(engine, { corsOrigins: ['https://Good.example/'] })
     expect((await ask(server, chat, body, from('https://evil.example'))).status).toBe(403)
     expect((await ask(server, chat, body, from('http://localhost:8080'))).status).toBe(200)
     const good = await ask(server, '/v1/models', undefined, from('https://good.example'))
     expect(good.headers.get('access-control-allow-origin')).toBe('https://good.example')
+    const any = await ask(
+      serverOf(engine, { corsOrigins: ['*'] }),
+      '/v1/models',
+      undefined,
+      from('https://any.example'),
+    )
+    expect([any.status, any.headers.get('access-control-allow-origin')]).toEqual([200, '*'])
     const none = await ask(serverOf(engine), '/v1/models', undefined, from('http://localhost:8080'))
     expect(none.headers.get('access-control-allow-origin')).toBeNull()
   })
