@@ -27,12 +27,13 @@ describe('sampling options', () => {
   })
 
   it.each<[unknown, string]>([
-    [{ temperature: -1 }, 'expected temperature to be a number of 0 or more, got -1; change it or leave it out'],
-    [{ temperature: 'hot' }, 'expected temperature to be a number of 0 or more, got "hot"'],
-    [{ temperature: NaN }, 'expected temperature to be a number of 0 or more, got NaN'],
+    [{ temperature: -1 }, 'expected temperature to be a number from 0 to 1000000, got -1; change it or leave it out'],
+    [{ temperature: 'hot' }, 'expected temperature to be a number from 0 to 1000000, got "hot"'],
+    [{ temperature: NaN }, 'expected temperature to be a number from 0 to 1000000, got NaN'],
+    [{ temperature: 1e308 }, 'expected temperature to be a number from 0 to 1000000, got 1e+308'],
     [{ topK: 1.5 }, 'expected topK to be a whole number of 0 or more, got 1.5'],
     [{ topP: 1.1 }, 'expected topP to be a number from 0 to 1, got 1.1'],
-    [{ repeatPenalty: 0 }, 'expected repeatPenalty to be a number above 0, got 0'],
+    [{ repeatPenalty: 0 }, 'expected repeatPenalty to be a number from 0.000001 to 1000000, got 0'],
     [{ repeatLastN: -2 }, 'expected repeatLastN to be a whole number of -1 or more, got -2'],
     [{ seed: 0.5 }, 'expected seed to be a whole number, got 0.5'],
     [{ logitBias: { the: 1 } }, 'expected logitBias.the to be a token id, got the'],

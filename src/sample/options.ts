@@ -19,7 +19,7 @@ const biases = z.record(z.string().regex(/^\d+$/, 'a token id'), bias, 'an objec
 
 export const sampleOptions = z.strictObject(
   {
-    temperature: ranged(0, 1e6, 'a number of 0 or more')
+    temperature: ranged(0, 1e6, 'a number from 0 to 1000000')
       .default(0)
       .describe('Randomness of the choice: 0 takes the most likely token, 1 follows the model, more is wilder'),
     topK: whole(0, 'a whole number of 0 or more')
@@ -32,16 +32,16 @@ export const sampleOptions = z.strictObject(
     typicalP: share()
       .default(1)
       .describe('Choose among the tokens of most typical surprise that together exceed this probability; 1 = off'),
-    repeatPenalty: ranged(1e-6, 1e6, 'a number above 0')
+    repeatPenalty: ranged(1e-6, 1e6, 'a number from 0.000001 to 1000000')
       .default(1)
       .describe('Divides positive and multiplies negative logits of recent tokens; 1 = off, above 1 = less repetition'),
     repeatLastN: whole(-1, 'a whole number of -1 or more')
       .default(64)
       .describe('How many last tokens the three penalties look at; 0 = none, -1 = all of the context'),
-    frequencyPenalty: ranged(-1e6, 1e6, 'a number')
+    frequencyPenalty: ranged(-1e6, 1e6, 'a number from -1000000 to 1000000')
       .default(0)
       .describe('Lowers the logit of a recent token by this much for each time it occurs; 0 = off'),
-    presencePenalty: ranged(-1e6, 1e6, 'a number')
+    presencePenalty: ranged(-1e6, 1e6, 'a number from -1000000 to 1000000')
       .default(0)
       .describe('Lowers the logit of a token by this much if it occurs at all; 0 = off'),
     logitBias: biases.default({}).describe('Added to the logits of single tokens, by token id; null = never'),

@@ -38,14 +38,7 @@ export async function listen(
   try {
     await once(http, 'listening')
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
-    throw new UsageError(
-      'bad-option',
-      `expected a free port, got ${host}:${port} (${why}); choose another with --port`,
-      {
-        cause: error,
-      },
-    )
+    throw cannotListen(error, host, port)
   }
   const { port: chosen } = http.address() as AddressInfo
   const name = host.includes(':') ? `[${host}]` : host
@@ -65,6 +58,18 @@ export async function listen(
 }
 
 // ---------------------------------------------------------------------------------------------------------------
+
+/** Says which of both is at fault. */
+function cannotListen(error: unknown, host: string, port: number): UsageError {
+  const why = error instanceof Error ? error.message : String(error)
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  const message = HOST_ERRORS.includes(code)
+    ? `expected an address of this machine, got ${host} (${why}); choose another with --host`
+    : `expected a free port, got ${host}:${port} (${why}); choose another with --port`
+  return new UsageError('bad-option', message, { cause: error })
+}
+
+const HOST_ERRORS = ['ENOTFOUND', 'EAI_AGAIN', 'EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL']
 
 /** Time for clients to take the last bytes of their answers. */
 const LAST_BYTES_MS = 1000

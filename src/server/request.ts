@@ -136,6 +136,8 @@ function work(
   context: ServerContext,
 ): Work {
   const sampling = samplingOf(body, context)
+  const answers = Array.from({ length: body.n ?? 1 }, (_, index) => index)
+  requireSeeds(sampling.seed, answers.length)
   const common: Omit<GenerateRequest, 'prompt'> = {
     ...sampling,
     ...own,
@@ -146,7 +148,6 @@ function work(
     ...((body.t_max_predict_ms ?? 0) > 0 && { maxPredictMs: body.t_max_predict_ms ?? 0 }),
     speculative: readSpeculation(body.speculative, context),
   }
-  const answers = Array.from({ length: body.n ?? 1 }, (_, index) => index)
   return {
     requests: prompts.flatMap((prompt) =>
       answers.map((index) => ({
@@ -162,6 +163,14 @@ function work(
     includeRounds: includesRounds(body),
     detail: body.speculative_metrics ?? 'none',
   }
+}
+
+/** Answer i has seed + i. */
+function requireSeeds(seed: number | undefined, answers: number): void {
+  const most = Number.MAX_SAFE_INTEGER - (answers - 1)
+  if (seed === undefined || seed <= most) return
+  const message = `expected seed to be at most ${most} with ${answers} answers (answer i has seed + i), got ${seed}; change it`
+  throw new ApiError(400, message, { param: 'seed', code: 'invalid_value' })
 }
 
 function includesRounds({ stream, stream_options }: CommonFields): boolean {

@@ -3,8 +3,10 @@
  * use the draft model and head that the server was started with, and can name no other: no path of a request reaches
  * the file system.
  */
+import type { z } from '@hono/zod-openapi'
 import { speculativeOptions, type SpeculativeOptions } from '../engine/index.ts'
 import { ApiError } from './errors.ts'
+import { expectation, spell } from './schemas/issues.ts'
 import type { ServerContext } from './types.ts'
 
 /** What requests say. */
@@ -17,40 +19,52 @@ export function readSpeculation(
 ): SpeculativeOptions | undefined {
   if (asked === undefined || asked === null || asked === true) return undefined
   if (typeof asked !== 'object') return asked
-  const { method, budget, ...rest } = asked
   refusePaths(asked)
+  const { method, budget, ...rest } = withoutNulls(asked)
   if (method === undefined && Object.keys(rest).length > 0) {
     throw refuse(`a method for ${Object.keys(rest).slice(0, 5).join(', ')}, got none`, 'add "method"')
   }
   const files = filesOf(options.speculative)
   const candidate = {
     ...(method === undefined ? {} : { drafter: withFiles(method as string, rest, files) }),
-    ...(budget === undefined ? {} : { budget: typeof budget === 'string' ? { policy: budget } : budget }),
+    ...(budget === undefined
+      ? {}
+      : { budget: typeof budget === 'string' ? { policy: budget } : withoutNulls(budget as object) }),
   }
   const parsed = speculativeOptions.safeParse(candidate)
   if (!parsed.success) {
-    const { path, message } = deepest(parsed.error.issues[0])
-    throw refuse(`options of docs/options.md, got something else at ${path.join('.')}: ${message}`, 'change it')
+    throw wrong(parsed.error.issues[0], candidate)
   }
   return candidate as SpeculativeOptions
 }
 
 // ---------------------------------------------------------------------------------------------------------------
 
-interface Issue {
-  readonly path: readonly PropertyKey[]
-  readonly message: string
-  /** What each branch of a union said. */
-  readonly errors?: readonly (readonly Issue[])[] | undefined
+/** `null` means not given, as in all fields. */
+function withoutNulls(fields: object): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null))
 }
 
+type Issue = z.core.$ZodIssue
+
 /** What is wrong inside a union: the words of its last branch, which is the one of objects. */
-function deepest(issue: Issue | undefined): { readonly path: readonly PropertyKey[]; readonly message: string } {
-  if (!issue) return { path: [], message: 'invalid' }
-  const inner = issue.errors?.at(-1)?.[0]
+function deepest(issue: Issue): Issue {
+  const inner = issue.code === 'invalid_union' ? issue.errors.at(-1)?.[0] : undefined
   if (!inner) return issue
-  const { path, message } = deepest(inner)
-  return { path: [...issue.path, ...path], message }
+  const found = deepest(inner)
+  return { ...found, path: [...issue.path, ...found.path] }
+}
+
+/** The first thing that is wrong, with its place and what was said there. */
+function wrong(first: Issue | undefined, candidate: object): ApiError {
+  if (!first) return refuse('options of docs/options.md, got others', 'change it')
+  const issue = deepest(first)
+  const place = issue.path.join('.')
+  if (issue.code === 'unrecognized_keys') {
+    return refuse(`options of docs/options.md, got ${[place, issue.keys[0]].join('.')}`, 'leave it out')
+  }
+  const got = issue.path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown>)[key], candidate)
+  return refuse(`${place}: ${expectation(issue)}, got ${spell(got)}`, 'change it (docs/options.md)')
 }
 
 type Files = Readonly<Record<string, string>>

@@ -1,4 +1,5 @@
 /** From what a user typed to files on this machine, fetching them if need be. */
+import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { UsageError } from '../util/errors.ts'
 import { catalog as knownModels, defaultModelName } from './catalog.ts'
@@ -27,7 +28,8 @@ export async function resolveModel(
     return { name: text, path: resolve(text), bytes, sha256: undefined, source: 'file', pulledAt: undefined }
   }
   if (looksLikePath(text)) {
-    throw new UsageError('unknown-model', `expected a GGUF file at ${resolve(text)}, got no file there; check the path`)
+    const found = existsSync(text) ? 'something that is no file' : 'no file there'
+    throw new UsageError('unknown-model', `expected a GGUF file at ${resolve(text)}, got ${found}; check the path`)
   }
   const packaged = await findPackagedHead(text)
   if (packaged) return packaged

@@ -45,6 +45,15 @@ describe('the environment', () => {
     expect(read.hubEndpoint).toMatch(/^https:/)
   })
 
+  it('names the variable that says no number of threads', () => {
+    expect(readEnvironment({ HETEROSPEC_THREADS: '3' }).threads).toBe(3)
+    for (const wrong of ['abc', '0', '1.5', '513', ' ']) {
+      const read = readEnvironment({ HETEROSPEC_THREADS: wrong })
+      const message = `expected a whole number from 1 to 512 in HETEROSPEC_THREADS, got "${wrong}"; correct it or empty it`
+      expect(() => read.threads).toThrow(message)
+    }
+  })
+
   it('follows the XDG convention, and an own setting wins over it', () => {
     expect(readEnvironment({ XDG_CACHE_HOME: '/xdg' }).cacheDir).toBe(join('/xdg', 'heterospec'))
     expect(readEnvironment({ XDG_CACHE_HOME: '/xdg', HETEROSPEC_CACHE: '/own' }).cacheDir).toBe('/own')

@@ -1,6 +1,7 @@
 /** The only reader of environment variables and of the process's surroundings outside `cli/`. */
 import { cpus, homedir, platform } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { UsageError } from './errors.ts'
 
 export interface Environment {
   /** Folder for models and measurements (`HETEROSPEC_CACHE`, else the platform's convention). */
@@ -17,7 +18,7 @@ export interface Environment {
   readonly compiler: string | undefined
   /** Folders with programs (`PATH`), in order. */
   readonly programFolders: readonly string[]
-  /** Threads for models when nobody says (`HETEROSPEC_THREADS`). */
+  /** Threads for models when nobody says (`HETEROSPEC_THREADS`). Throws `bad-option` when read. */
   readonly threads: number | undefined
   /** Where model files are fetched from (`HF_ENDPOINT`). */
   readonly hubEndpoint: string
@@ -36,7 +37,10 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environme
     kernels: filled(env.HETEROSPEC_KERNELS),
     compiler: filled(env.CC?.trim()),
     programFolders: (env.PATH ?? '').split(delimiter).filter((folder) => folder !== ''),
-    threads: filled(env.HETEROSPEC_THREADS) === undefined ? undefined : Number(env.HETEROSPEC_THREADS),
+    // Only whoever asks for it is told what is wrong with it.
+    get threads() {
+      return threadsOf(filled(env.HETEROSPEC_THREADS))
+    },
     hubEndpoint: filled(env.HF_ENDPOINT) ?? 'https://huggingface.co',
     hubToken: filled(env.HF_TOKEN),
     apiKeys: filled(env.HETEROSPEC_API_KEYS)
@@ -49,6 +53,17 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environme
 function filled(value: string | undefined): string | undefined {
   return value === '' ? undefined : value
 }
+
+function threadsOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const threads = Number(text)
+  if (text.trim() !== '' && Number.isInteger(threads) && threads >= 1 && threads <= MOST_THREADS) return threads
+  const message = `expected a whole number from 1 to ${MOST_THREADS} in HETEROSPEC_THREADS, got "${text}"; correct it or empty it`
+  throw new UsageError('bad-option', message)
+}
+
+/** As ggml has it. */
+const MOST_THREADS = 512
 
 /** The environment for a child process: ours, with some variables set. */
 export function childEnvironment(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {

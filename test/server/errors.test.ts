@@ -125,12 +125,30 @@ describe('speculative', () => {
     [{ method: 'none' }, 'drafter.method'],
     [{ budget: 'none' }, 'budget.policy'],
     [{ maxNgram: 3 }, 'method'],
+    [{ method: 'lookup', maxNgram: 999 }, 'drafter.maxNgram: at most 16, got 999; change it'],
+    [{ method: 'lookup', maxDepth: 0 }, 'drafter.maxDepth: at least 1, got 0; change it'],
+    [{ method: 'lookup', maxNgram: 'many' }, 'drafter.maxNgram: of type number, got "many"; change it'],
+    [{ budget: { policy: 'fixed', nodes: 1e9 } }, 'budget.nodes: at most '],
   ])('refuses %j', async (speculative, word) => {
     const { status, json } = await ask(server, chat, { messages, speculative })
     expect(status).toBe(400)
     expect(json.error?.param).toBe('speculative')
     expect(json.error?.message).toContain(word)
   })
+
+  it.each([
+    { method: null },
+    { budget: null },
+    { method: null, budget: null },
+    { method: 'lookup', maxNgram: null },
+    { budget: { policy: 'fixed', nodes: null } },
+  ])(
+    // prettier-ignore
+    'takes null for not given: %j',
+    async (speculative) => {
+      expect((await ask(server, chat, { messages, speculative })).status).toBe(200)
+    },
+  )
 
   it('takes ever new settings, as many as come', async () => {
     const own = serverOf(engine, { maxTokens: 6 })
@@ -146,6 +164,25 @@ describe('speculative', () => {
 })
 
 describe('a request', () => {
+  it('of several answers is told of the seed that it sent', async () => {
+    const seed = Number.MAX_SAFE_INTEGER
+    expect((await ask(server, chat, { messages, seed })).status).toBe(200)
+    const { status, json } = await ask(server, chat, { messages, seed, n: 2 })
+    expect({ status, param: json.error?.param }).toEqual({ status: 400, param: 'seed' })
+    expect(json.error?.message).toContain(`got ${seed};`)
+  })
+
+  it('that is a list, or has an empty one, is told so', async () => {
+    expect((await ask(server, chat, [])).json.error).toMatchObject({
+      param: null,
+      message: 'expected the body to be of type object, got an empty list; change it',
+    })
+    const { json } = await ask(server, chat, { messages: [] })
+    expect(json.error?.message).toBe(
+      'expected messages to be a list of at least one message, got an empty list; change it',
+    )
+  })
+
   it('that is too long is told both numbers', async () => {
     const { status, json } = await ask(server, '/v1/completions', { prompt: 'word '.repeat(100) })
     expect(status).toBe(400)

@@ -1,7 +1,7 @@
 /** Limits of time: the largest ones hold, larger ones are refused, and no failure keeps a place or the end of the server. */
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Engine } from '../../src/engine/index.ts'
-import { createApp } from '../../src/server/index.ts'
+import { createApp, listen } from '../../src/server/index.ts'
 import { ask, closeTiny, openTiny, serverOf } from './open.ts'
 
 const chat = '/v1/chat/completions'
@@ -45,6 +45,21 @@ describe('a failure where nobody expects one', () => {
       expect((await ask(server, chat, { ...body, stream })).text).toContain('internal_error')
     }
     expect(server.gate).toMatchObject({ running: 0, waiting: 0 })
+  })
+})
+
+describe('listen', () => {
+  it('says which of host and port cannot be had', async () => {
+    const server = serverOf(engine)
+    for (const host of ['no.such.host.invalid', '192.0.2.1']) {
+      await expect(listen(server, { host, port: 0 })).rejects.toThrow(
+        /^expected an address of this machine, got .*--host$/,
+      )
+    }
+    const listening = await listen(server, { host: '127.0.0.1', port: 0 })
+    const port = Number(new URL(listening.url).port)
+    await expect(listen(server, { host: '127.0.0.1', port })).rejects.toThrow(/^expected a free port, got .*--port$/)
+    await listening.close(0)
   })
 })
 

@@ -107,8 +107,8 @@ export const requestFields = {
         z.boolean(),
         z.enum(['auto', 'off']),
         z.looseObject({
-          method: z.string(noText).optional(),
-          budget: z.union([z.string(), z.looseObject({ policy: z.string() })]).optional(),
+          method: z.string(noText).nullish(),
+          budget: z.union([z.string(), z.looseObject({ policy: z.string() })]).nullish(),
         }),
       ],
       'false, true, "auto", "off" or {method, budget, ...}',

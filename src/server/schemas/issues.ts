@@ -24,7 +24,31 @@ export function validationError(error: z.ZodError, body: unknown): ApiError {
   const field = param === '' ? 'the body' : shorten(param)
   const message = `expected ${field} to be ${expectation(issue)}, got ${spell(got)}; ${got === undefined ? 'add it' : 'change it'}`
   const code = refused.has(String(issue.path[0])) ? 'unsupported_parameter' : 'invalid_value'
-  return new ApiError(400, message, { param, code: got === undefined ? 'missing_required_parameter' : code })
+  return new ApiError(400, message, {
+    ...(param !== '' && { param }),
+    code: got === undefined ? 'missing_required_parameter' : code,
+  })
+}
+
+/** Schemas say in their own words what they want; zod's own words begin with a capital. */
+export function expectation(issue: z.core.$ZodIssue): string {
+  if (!/^[A-Z]/.test(issue.message)) return issue.message
+  if (issue.code === 'invalid_type') return `of type ${issue.expected}`
+  if (issue.code === 'invalid_value') return issue.values.map(String).join(' or ')
+  const counted = 'origin' in issue && ['array', 'string'].includes(issue.origin) ? 'of length ' : ''
+  if (issue.code === 'too_big')
+    return `${counted}${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}`
+  if (issue.code === 'too_small')
+    return `${counted}${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`
+  return 'valid'
+}
+
+/** A value in few words. */
+export function spell(value: unknown): string {
+  if (value === undefined) return 'nothing'
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
+  if (typeof value === 'object' && value !== null) return 'an object'
+  return shorten(JSON.stringify(value))
 }
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -41,20 +65,6 @@ function pathOf(path: readonly PropertyKey[]): string {
   return path
     .map((key, index) => (typeof key === 'number' ? `[${key}]` : `${index > 0 ? '.' : ''}${String(key)}`))
     .join('')
-}
-
-/** Schemas say in their own words what they want; zod's own words begin with a capital. */
-function expectation(issue: z.core.$ZodIssue): string {
-  if (!/^[A-Z]/.test(issue.message)) return issue.message
-  if (issue.code === 'invalid_type') return `of type ${issue.expected}`
-  if (issue.code === 'invalid_value') return issue.values.map(String).join(' or ')
-  return 'valid'
-}
-
-function spell(value: unknown): string {
-  if (value === undefined) return 'nothing'
-  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object'
-  return shorten(JSON.stringify(value))
 }
 
 function shorten(text: string): string {
