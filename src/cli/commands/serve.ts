@@ -90,7 +90,7 @@ async function serve(model: string | undefined, options: Typed): Promise<LogOutp
   const listening = await listen(server, settings)
   process.stdout.write(`${listeningLine(listening, engine, modelNames[0] ?? stored)}\n`)
   await ending.asked
-  process.stderr.write('heterospec: finishing the answers in work\n')
+  logger.info({ running: server.gate.running, waiting: server.gate.waiting }, 'finishing the answers in work')
   await listening.close(1000 * settings.drainSeconds)
   return output
 }
