@@ -5,6 +5,7 @@ import type { Answer } from '../data/answer.ts'
 import { sentenceOf, type Turn } from '../data/store.ts'
 import { writeTraceFile } from '../data/trace-file.ts'
 import { count, figure, seconds } from '../data/words.ts'
+import { BeginOrStop } from './begin-or-stop.tsx'
 import { saveFile } from './files.ts'
 import { useAnswer, useTicks } from './hooks.ts'
 import { Inspector } from './inspector.tsx'
@@ -208,15 +209,12 @@ function Composer(): ComponentChildren {
         onKeyDown={onKeyDown}
       />
       <div class="buttons">
-        {working ? (
-          <button type="button" class="main" onClick={() => working.stop()}>
-            Stop
-          </button>
-        ) : (
-          <button type="submit" class="main" disabled={text.trim() === ''}>
-            Send
-          </button>
-        )}
+        <BeginOrStop
+          isRunning={working !== undefined}
+          begin="Send"
+          disabled={text.trim() === ''}
+          onStop={() => working?.stop()}
+        />
         <button type="button" onClick={() => store.clear()} disabled={store.turns.value.length === 0}>
           New chat
         </button>

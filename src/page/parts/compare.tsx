@@ -7,6 +7,7 @@ import { useState } from 'preact/hooks'
 import { Comparison } from '../data/comparison.ts'
 import { samplingWords, type Speculation } from '../data/settings.ts'
 import { newest, type Look } from '../data/store.ts'
+import { BeginOrStop } from './begin-or-stop.tsx'
 import { Contestant } from './contestant.tsx'
 import { useAnswer, useRace } from './hooks.ts'
 import { Inspector } from './inspector.tsx'
@@ -115,15 +116,7 @@ function Prompt(props: {
         onInput={(event) => (store.prompt.value = event.currentTarget.value)}
       />
       <div class="buttons">
-        {isRunning ? (
-          <button type="button" class="main" onClick={onStop}>
-            Stop
-          </button>
-        ) : (
-          <button type="submit" class="main" disabled={prompt.trim() === ''}>
-            Run both
-          </button>
-        )}
+        <BeginOrStop isRunning={isRunning} begin="Run both" disabled={prompt.trim() === ''} onStop={onStop} />
       </div>
     </form>
   )

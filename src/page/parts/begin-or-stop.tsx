@@ -1,0 +1,22 @@
+/** The button that begins something, and the one that ends it in its place while it runs. */
+import type { ComponentChildren } from 'preact'
+
+/** For a form: the first one submits it, the second one only calls `onStop`. */
+export function BeginOrStop(props: {
+  readonly isRunning: boolean
+  readonly begin: string
+  readonly disabled: boolean
+  readonly onStop: () => void
+}): ComponentChildren {
+  const { isRunning, begin, disabled, onStop } = props
+  // Keys keep them apart: one element for both would submit the form by the very click that stops.
+  return isRunning ? (
+    <button key="stop" type="button" class="main" onClick={onStop}>
+      Stop
+    </button>
+  ) : (
+    <button key="begin" type="submit" class="main" disabled={disabled}>
+      {begin}
+    </button>
+  )
+}

@@ -1,0 +1,71 @@
+/** The page under hands: what a click, a second click and a key do while answers come, and where the focus is afterwards. */
+import { chromium, type Browser, type Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { Engine } from '../../src/engine/index.ts'
+import { createApp, listen, type Listening } from '../../src/server/index.ts'
+import { closeTiny, openTiny } from '../server/open.ts'
+import { findBrowser } from './browser.ts'
+import { openPage, send, setUp, slowly } from './page.ts'
+
+const executable = findBrowser()
+const title = `the page under hands${executable === undefined ? ' (skipped: no Chromium, see CHROME_PATH)' : ''}`
+
+let engine: Engine & { readonly folder: string }
+let slow: Listening
+let browser: Browser | undefined
+
+const open = (view = '', url = slow.url): Promise<Page> => openPage(browser!, { url: `${url}/`, view })
+
+/** An answer that does not end by itself. */
+async function answering(): Promise<Page> {
+  const page = await open()
+  await setUp(page, 1000)
+  await send(page, 'red blue red blue')
+  await page.locator('.tokens .token').first().waitFor()
+  return page
+}
+
+beforeAll(async () => {
+  engine = await openTiny()
+  slow = await listen(createApp(slowly(engine), { modelNames: ['tiny'] }), { host: '127.0.0.1', port: 0 })
+  if (executable !== undefined) browser = await chromium.launch({ executablePath: executable })
+})
+
+// Whatever a test did not stop would keep the server's place from the next one.
+afterEach(async () => {
+  await Promise.all((browser?.contexts() ?? []).map((context) => context.close()))
+})
+
+afterAll(async () => {
+  await browser?.close()
+  await slow.close(0)
+  await closeTiny(engine)
+})
+
+describe.skipIf(executable === undefined)(title, () => {
+  it.each(['click', 'Enter'] as const)(
+    'stops an answer by %s, and sends nothing of what is half typed',
+    async (way) => {
+      const page = await answering()
+      const field = page.getByLabel(/^Your question/)
+      await field.fill('half a ques')
+      const stop = page.getByRole('button', { name: 'Stop' })
+      await (way === 'click' ? stop.click() : stop.press('Enter'))
+      await page.locator('.summary', { hasText: 'stopped' }).waitFor()
+      expect(await page.locator('.question').count()).toBe(1)
+      expect(await field.inputValue()).toBe('half a ques')
+    },
+  )
+
+  it('stops a comparison, and begins none', async () => {
+    const page = await open()
+    await setUp(page, 1000)
+    await page.getByRole('link', { name: 'Side by side' }).click()
+    await page.getByRole('button', { name: 'Run both' }).click()
+    await page.locator('.tokens .token').first().waitFor()
+    await page.getByRole('button', { name: 'Stop' }).click()
+    await page.locator('.verdict', { hasText: 'Not both came to their end' }).waitFor()
+    expect(await page.locator('.contestant [aria-busy=true] .token').count()).toBe(0)
+    expect(await page.getByRole('button', { name: 'Run both' }).count()).toBe(1)
+  })
+})
