@@ -9,13 +9,20 @@ export function BeginOrStop(props: {
   readonly onStop: () => void
 }): ComponentChildren {
   const { isRunning, begin, disabled, onStop } = props
+  // The second half of a double click was meant for the button that stood here before.
+  const stop = (event: MouseEvent): void => {
+    if (event.detail < 2) onStop()
+  }
+  const submit = (event: MouseEvent): void => {
+    if (event.detail > 1) event.preventDefault()
+  }
   // Keys keep them apart: one element for both would submit the form by the very click that stops.
   return isRunning ? (
-    <button key="stop" type="button" class="main" onClick={onStop}>
+    <button key="stop" type="button" class="main" onClick={stop}>
       Stop
     </button>
   ) : (
-    <button key="begin" type="submit" class="main" disabled={disabled}>
+    <button key="begin" type="submit" class="main" disabled={disabled} onClick={submit}>
       {begin}
     </button>
   )
