@@ -11,7 +11,7 @@ describe('figures', () => {
     const figures = figuresOf([drafted, plain])
     expect(figures).toMatchObject({ rounds: 2, tokens: 3, ms: 16, tau: 1.5, drafted: 3, accepted: 1 })
     expect(figures.speed).toBeCloseTo(187.5)
-    expect(figures.plainSpeed).toBeCloseTo(200)
+    expect(figures.plainSpeed).toBeCloseTo(1000 / 6)
     expect(figures.acceptance).toEqual([
       { share: 1, offered: 1 },
       { share: 0, offered: 1 },
@@ -33,11 +33,21 @@ describe('figures', () => {
     expect(speeds.at(-1)).toBeCloseTo(200)
   })
 
-  it('take a budget’s own price of a plain pass', () => {
-    expect(figuresOf([{ ...drafted, why: { plainMs: 4 } }, plain]).plainSpeed).toBe(250)
-    // Several real ones are better; one that was disturbed does not count.
-    const several = [{ ...drafted, why: { plainMs: 4 } }, plain, plain, { ...plain, targetMs: 500 }]
-    expect(figuresOf(several).plainSpeed).toBe(200)
+  it('compare with plain decoding by the same measure: where all rounds were plain, the speeds are one', () => {
+    const rounds = [4, 5, 9, 30].map((targetMs) => ({ ...plain, targetMs, hostMs: 3, draftMs: 0.5 }))
+    const { speed, plainSpeed } = figuresOf(rounds)
+    expect(plainSpeed).toBe(speed)
+    // By the mean of plain rounds also where a draft is among them.
+    const rare = figuresOf([...rounds.slice(0, 3), { ...drafted, drafted: 1 }])
+    expect(rare.plainSpeed).toBeCloseTo(1000 / 9.5)
+  })
+
+  it('take a budget’s own price of a plain pass, and the rest of a round besides', () => {
+    const { plainSpeed } = figuresOf([{ ...drafted, why: { plainMs: 4 } }, plain])
+    expect(plainSpeed).toBeCloseTo(1000 / (4 + 2 / 3))
+    // Several real ones are better; one that was disturbed counts as three of them at most.
+    const several = [{ ...drafted, why: { plainMs: 4 } }, plain, plain, plain, { ...plain, targetMs: 500 }]
+    expect(figuresOf(several).plainSpeed).toBeCloseTo((1000 * 4) / (6 * 3 + 18))
   })
 })
 

@@ -8,7 +8,7 @@ export interface Figures {
   readonly ms: number
   /** Tokens per second of rounds. */
   readonly speed: number
-  /** What plain decoding would give by the price of a plain pass; undefined where no round tells it. */
+  /** What plain decoding would give, by plain rounds or what budgets believe of them; undefined where no round tells it. */
   readonly plainSpeed: number | undefined
   /** Tokens per pass of the target. */
   readonly tau: number
@@ -25,12 +25,13 @@ export function figuresOf(rounds: readonly Round[]): Figures {
   const tokens = sum(({ emitted }) => emitted.length)
   const time = { target: sum((r) => r.targetMs), draft: sum((r) => r.draftMs), rest: sum((r) => r.hostMs) }
   const ms = time.target + time.draft + time.rest
+  const speed = ms > 0 ? (1000 * tokens) / ms : 0
   return {
     rounds: rounds.length,
     tokens,
     ms,
-    speed: ms > 0 ? (1000 * tokens) / ms : 0,
-    plainSpeed: plainSpeedOf(rounds),
+    speed,
+    plainSpeed: plainSpeedOf(rounds, speed, tokens > 0 ? time.rest / tokens : 0),
     tau: rounds.length > 0 ? tokens / rounds.length : 0,
     drafted: sum(({ drafted }) => drafted),
     accepted: sum(({ accepted }) => accepted),
@@ -44,8 +45,7 @@ export function speedsOf(rounds: readonly Round[], window = 8): number[] {
   /** By round: tokens and milliseconds up to its end. */
   const sums: { readonly tokens: number; readonly ms: number }[] = []
   let [tokens, ms] = [0, 0]
-  for (const { emitted, targetMs, draftMs, hostMs } of rounds)
-    sums.push({ tokens: (tokens += emitted.length), ms: (ms += targetMs + draftMs + hostMs) })
+  for (const round of rounds) sums.push({ tokens: (tokens += round.emitted.length), ms: (ms += msOf(round)) })
   return sums.map((sum, index) => {
     const before = sums[index - window] ?? { tokens: 0, ms: 0 }
     return sum.ms > before.ms ? (1000 * (sum.tokens - before.tokens)) / (sum.ms - before.ms) : 0
@@ -84,14 +84,33 @@ function acceptanceOf(rounds: readonly Round[]): Figures['acceptance'] {
   return offered.map((count, depth) => ({ share: (accepted[depth] ?? 0) / count, offered: count }))
 }
 
-/** Fewer plain passes than this say less than a budget's own price list. */
+/** Fewer plain rounds than this say less than a budget's own price list. */
 const enoughPlain = 3
 
-/** By the plain passes of this answer (the middle one), else by what budgets believe of one. */
-function plainSpeedOf(rounds: readonly Round[]): number | undefined {
-  const seen = rounds.filter(({ drafted }) => drafted === 0).map(({ targetMs }) => targetMs)
+/** A plain round that took so many times as long as the middle one was disturbed, and counts as so long at most. */
+const mostMiddles = 3
+
+/** As the speed is measured: by all of a round's time, and by the mean. */
+function plainSpeedOf(rounds: readonly Round[], speed: number, restMsOfToken: number): number | undefined {
+  const plain = rounds.filter(({ drafted }) => drafted === 0).map(msOf)
+  if (plain.length > 0 && plain.length === rounds.length) return speed
   const told = rounds.map(({ why }) => why?.['plainMs']).filter((ms) => typeof ms === 'number' && ms > 0)
-  const known = (seen.length >= enoughPlain || told.length === 0 ? seen : told) as readonly number[]
-  const middle = [...known].sort((a, b) => a - b)[Math.floor(known.length / 2)]
-  return middle === undefined || middle <= 0 ? undefined : 1000 / middle
+  const isMeasured = plain.length >= enoughPlain || told.length === 0
+  // Budgets believe something of a pass only.
+  const ms = isMeasured ? undisturbedMean(plain) : middleOf(told as number[]) + restMsOfToken
+  return ms > 0 ? 1000 / ms : undefined
+}
+
+/** One disturbed round among few would make drafts look many times as fast as they are. */
+function undisturbedMean(values: readonly number[]): number {
+  const most = mostMiddles * middleOf(values)
+  return values.reduce((sum, value) => sum + Math.min(value, most), 0) / Math.max(1, values.length)
+}
+
+function middleOf(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+}
+
+function msOf({ targetMs, draftMs, hostMs }: Round): number {
+  return targetMs + draftMs + hostMs
 }
