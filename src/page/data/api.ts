@@ -86,10 +86,8 @@ export class Api {
   }
 
   async #send(path: string, body?: object, signal?: AbortSignal): Promise<Response> {
-    const headers = {
-      ...(body && { 'Content-Type': 'application/json' }),
-      ...(this.key !== '' && { Authorization: `Bearer ${this.key}` }),
-    }
+    const headers = new Headers(body && { 'Content-Type': 'application/json' })
+    if (this.key !== '') authorize(headers, this.key)
     const post = body && { method: 'POST', body: JSON.stringify(body) }
     let response: Response
     try {
@@ -105,6 +103,15 @@ export class Api {
 }
 
 // ---------------------------------------------------------------------------------------------------------------
+
+/** A key that no header can hold is refused here: to send it would look like a network that is gone. */
+function authorize(headers: Headers, key: string): void {
+  try {
+    headers.set('Authorization', `Bearer ${key}`)
+  } catch {
+    throw new ServerProblem('the API key has characters that no key can have; type it again', 401)
+  }
+}
 
 function tell(chunk: unknown, listener: StreamListener): void {
   if (!isObject(chunk)) return
