@@ -169,6 +169,37 @@ describe.skipIf(executable === undefined)(title, () => {
     await page.close()
   })
 
+  it('asks for a key in every view, also where it is wanted later', async () => {
+    const page = await openPage(browser!, { url: await serve(engine) })
+    await page.locator('.model', { hasText: 'tiny' }).waitFor()
+    // As if the server had begun anew with this key.
+    const wantKey = (key: string): Promise<unknown> =>
+      page.route(/v1|detokenize|props/, (route) =>
+        route.request().headers()['authorization'] === `Bearer ${key}`
+          ? route.continue()
+          : route.fulfill({ status: 401, json: { error: { message: 'expected an API key' } } }),
+      )
+    const field = page.getByLabel(/wants an API key/)
+    await wantKey('sesame')
+    await page.getByRole('link', { name: 'Side by side' }).click()
+    await page.getByRole('button', { name: 'Run both' }).click()
+    await field.fill('sesame')
+    await page.keyboard.press('Enter')
+    await field.waitFor({ state: 'detached' })
+    await wantKey('another')
+    await page.getByRole('link', { name: 'Replay' }).click()
+    const path = join(engine.folder, 'locked.jsonl')
+    await writeFile(path, JSON.stringify(makeRound({ tokens: [40], parents: [-1], acceptedPath: [], emitted: [43] })))
+    await page.locator('input[type=file]').setInputFiles(path)
+    await page.getByRole('alert').filter({ hasText: 'did not take this key' }).waitFor()
+    expect(await page.locator('.replay .alarm').textContent()).toContain('Tokens are shown by number')
+    expect(await violations(page)).toEqual([])
+    await field.fill('another')
+    await page.keyboard.press('Enter')
+    await field.waitFor({ state: 'detached' })
+    await page.close()
+  })
+
   it('refuses files that are too large or no text, and says what a shared pass did', async () => {
     const page = await openPage(browser!, { url: await serve(engine), view: '#replay' })
     const path = join(engine.folder, 'trouble.jsonl')

@@ -1,7 +1,7 @@
 /** One answer while it grows: text, rounds, tokens, times. Parts of the page watch `version`. */
 import { signal, type ReadonlySignal, type Signal } from '@preact/signals'
 import type { Piece, Pieces, Round, ShownToken, Timings } from '../types.ts'
-import { ServerProblem, type Api, type StreamRequest } from './api.ts'
+import type { Api, StreamRequest } from './api.ts'
 import { textOfRounds, TokenSplitter } from './tokens.ts'
 
 /** Where an answer stands. */
@@ -21,8 +21,6 @@ export class Answer {
   timings: Timings | undefined
   /** Why it ended, or what went wrong. */
   reason = ''
-  /** HTTP status of what went wrong. */
-  status = 0
   /** Grows with every piece of text and every round. */
   readonly #moments: Moment[] = []
   readonly #version = signal(0)
@@ -97,7 +95,6 @@ export class Answer {
       this.#end('done')
     } catch (error) {
       if (!this.#stop.signal.aborted) this.reason = error instanceof Error ? error.message : String(error)
-      if (error instanceof ServerProblem) this.status = error.status
       this.#end(this.#stop.signal.aborted ? 'stopped' : 'failed')
     }
   }

@@ -42,6 +42,12 @@ export interface About {
 export class Api {
   /** Sent with every request; empty: none. Kept in memory only. */
   key = ''
+  readonly #onKeyWanted: () => void
+
+  /** `onKeyWanted`: whatever was asked, the server wants a key, or another one. */
+  constructor(onKeyWanted: () => void) {
+    this.#onKeyWanted = onKeyWanted
+  }
 
   /** The model. Throws a `ServerProblem`. */
   async about(): Promise<About> {
@@ -86,6 +92,15 @@ export class Api {
   }
 
   async #send(path: string, body?: object, signal?: AbortSignal): Promise<Response> {
+    try {
+      return await this.#fetch(path, body, signal)
+    } catch (error) {
+      if (error instanceof ServerProblem && error.status === 401) this.#onKeyWanted()
+      throw error
+    }
+  }
+
+  async #fetch(path: string, body?: object, signal?: AbortSignal): Promise<Response> {
     const headers = new Headers(body && { 'Content-Type': 'application/json' })
     if (this.key !== '') authorize(headers, this.key)
     const post = body && { method: 'POST', body: JSON.stringify(body) }

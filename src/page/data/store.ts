@@ -30,7 +30,10 @@ export interface OpenFile {
 
 /** State of the page: it stays when another view is shown. One per page. */
 export class Store {
-  readonly api = new Api()
+  readonly api = new Api(() => {
+    this.needsKey.value = true
+    this.refusedKey.value = this.api.key !== ''
+  })
   /** The model; undefined until the server has told it. */
   readonly about: Signal<About | undefined> = signal(undefined)
   /** What keeps the server from being used; empty: nothing. */
@@ -65,8 +68,7 @@ export class Store {
       this.refusedKey.value = false
       this.problem.value = ''
     } catch (error) {
-      this.needsKey.value = error instanceof ServerProblem && error.status === 401
-      this.refusedKey.value = this.needsKey.value && this.api.key !== ''
+      if (!(error instanceof ServerProblem && error.status === 401)) this.needsKey.value = false
       this.problem.value = error instanceof Error ? error.message : String(error)
     }
   }
@@ -92,9 +94,8 @@ export class Store {
     this.look.value = newest
     await answer.run(this.api, requestOf(settings, messages, this.chats))
     this.announcement.value = sentenceOf(answer)
-    if (answer.status === 401) this.needsKey.value = true
     // The server is back, perhaps with another model.
-    else if (this.problem.value !== '' && answer.state.value === 'done') await this.connect()
+    if (this.problem.value !== '' && answer.state.value === 'done') await this.connect()
   }
 
   /** Asks the last question again, with the settings of now. */
