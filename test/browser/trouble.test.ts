@@ -186,6 +186,7 @@ describe.skipIf(executable === undefined)(title, () => {
     await field.fill('sesame')
     await page.keyboard.press('Enter')
     await field.waitFor({ state: 'detached' })
+    await expect.poll(() => page.evaluate('document.activeElement.id')).toBe('question')
     await wantKey('another')
     await page.getByRole('link', { name: 'Replay' }).click()
     const path = join(engine.folder, 'locked.jsonl')

@@ -5,6 +5,7 @@ import type { Store } from '../data/store.ts'
 import { capital } from '../data/words.ts'
 import { Chat } from './chat.tsx'
 import { Compare } from './compare.tsx'
+import { focusQuestion } from './focus.ts'
 import { remember, remembered } from './memory.ts'
 import { Replay } from './replay.tsx'
 import { StoreContext } from './store-context.ts'
@@ -108,7 +109,7 @@ function Problem({ store }: { readonly store: Store }): ComponentChildren {
   return (
     <p class="alarm strip" role="alert">
       {capital(store.problem.value)}{' '}
-      <button type="button" class="small" onClick={() => void store.connect()}>
+      <button type="button" class="small" onClick={() => void connect(store)}>
         Try again
       </button>
     </p>
@@ -132,6 +133,12 @@ function Notes({ store }: { readonly store: Store }): ComponentChildren {
   )
 }
 
+/** The strip that asked for it goes when it works, and the focus with it. */
+async function connect(store: Store): Promise<void> {
+  await store.connect()
+  if (store.problem.value === '') focusQuestion()
+}
+
 function KeyForm({ store }: { readonly store: Store }): ComponentChildren {
   const [key, setKey] = useState('')
   return (
@@ -141,7 +148,7 @@ function KeyForm({ store }: { readonly store: Store }): ComponentChildren {
       onSubmit={(event) => {
         event.preventDefault()
         store.api.key = key
-        void store.connect()
+        void connect(store)
       }}
     >
       <label>

@@ -1,7 +1,8 @@
 /** The button that begins something, and the one that ends it in its place while it runs. */
 import type { ComponentChildren } from 'preact'
+import { focusQuestion } from './focus.ts'
 
-/** For a form: the first one submits it, the second one only calls `onStop`. */
+/** For a form: the first one submits it, the second one only calls `onStop`. The question has the focus then. */
 export function BeginOrStop(props: {
   readonly isRunning: boolean
   readonly begin: string
@@ -11,7 +12,9 @@ export function BeginOrStop(props: {
   const { isRunning, begin, disabled, onStop } = props
   // The second half of a double click was meant for the button that stood here before.
   const stop = (event: MouseEvent): void => {
-    if (event.detail < 2) onStop()
+    if (event.detail > 1) return
+    focusQuestion()
+    onStop()
   }
   const submit = (event: MouseEvent): void => {
     if (event.detail > 1) event.preventDefault()

@@ -7,7 +7,8 @@ import { writeTraceFile } from '../data/trace-file.ts'
 import { count, figure, seconds } from '../data/words.ts'
 import { BeginOrStop } from './begin-or-stop.tsx'
 import { saveFile } from './files.ts'
-import { useAnswer, useTicks } from './hooks.ts'
+import { focusQuestion, fromQuestion, questionField } from './focus.ts'
+import { useAnswer, useEscape, useTicks } from './hooks.ts'
 import { Inspector } from './inspector.tsx'
 import { OriginLegend } from './legend.tsx'
 import { SettingsView } from './settings-view.tsx'
@@ -19,6 +20,7 @@ export function Chat(): ComponentChildren {
   const store = useStore()
   const turns = store.turns.value
   const shown = store.shown.value ?? turns.at(-1)?.answer
+  useEscape(() => store.working?.stop())
   return (
     <div class="chat">
       <details class="side" open={window.innerWidth >= 1180}>
@@ -35,9 +37,6 @@ export function Chat(): ComponentChildren {
 }
 
 // ---------------------------------------------------------------------------------------------------------------
-
-/** Id of the field where the next question is typed. */
-const questionField = 'question'
 
 /** Short, and each shows something: copying, listing, and text that is hard to guess. */
 const examples = [
@@ -69,7 +68,7 @@ function Log({ turns }: { readonly turns: readonly Turn[] }): ComponentChildren 
           <ul>
             {examples.map((example) => (
               <li key={example}>
-                <button type="button" onClick={() => void store.ask(example)}>
+                <button type="button" onClick={fromQuestion(() => void store.ask(example))}>
                   {example}
                 </button>
               </li>
@@ -115,27 +114,26 @@ function TurnView({ turn, isLast }: { readonly turn: Turn; readonly isLast: bool
                 Save trace
               </button>
             )}
-            {isLast && !isOpen && (
-              <>
-                <button type="button" class="small" onClick={() => void store.regenerate()}>
-                  {answer.state.value === 'failed' ? 'Try again' : 'Regenerate'}
-                </button>
-                <button
-                  type="button"
-                  class="small"
-                  onClick={() => {
-                    store.takeBack()
-                    document.getElementById(questionField)?.focus()
-                  }}
-                >
-                  Edit question
-                </button>
-              </>
-            )}
+            {isLast && !isOpen && <Again isFailed={answer.state.value === 'failed'} />}
           </p>
         </footer>
       </article>
       {isLast && answer.rounds.length > 0 && <OriginLegend rounds={answer.rounds} />}
+    </>
+  )
+}
+
+/** What can be done with the last question. */
+function Again({ isFailed }: { readonly isFailed: boolean }): ComponentChildren {
+  const store = useStore()
+  return (
+    <>
+      <button type="button" class="small" onClick={fromQuestion(() => void store.regenerate())}>
+        {isFailed ? 'Try again' : 'Regenerate'}
+      </button>
+      <button type="button" class="small" onClick={fromQuestion(() => store.takeBack())}>
+        Edit question
+      </button>
     </>
   )
 }
@@ -171,7 +169,6 @@ function Summary({ answer }: { readonly answer: Answer }): ComponentChildren {
 function Composer(): ComponentChildren {
   const store = useStore()
   const text = store.draft.value
-  const field = useRef<HTMLTextAreaElement>(null)
   const last = store.turns.value.at(-1)?.answer
   useAnswer(last)
   const working = store.working
@@ -180,11 +177,10 @@ function Composer(): ComponentChildren {
     const question = store.draft.value.trim()
     if (question === '' || store.working) return
     store.draft.value = ''
-    field.current?.focus()
+    focusQuestion()
     void store.ask(question)
   }
   const onKeyDown = (event: KeyboardEvent): void => {
-    if (event.key === 'Escape') working?.stop()
     if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
     event.preventDefault()
     send()
@@ -200,7 +196,6 @@ function Composer(): ComponentChildren {
     >
       <textarea
         id={questionField}
-        ref={field}
         rows={2}
         value={text}
         placeholder="Ask something"
@@ -215,7 +210,7 @@ function Composer(): ComponentChildren {
           disabled={text.trim() === ''}
           onStop={() => working?.stop()}
         />
-        <button type="button" onClick={() => store.clear()} disabled={store.turns.value.length === 0}>
+        <button type="button" disabled={store.turns.value.length === 0} onClick={fromQuestion(() => store.clear())}>
           New chat
         </button>
       </div>

@@ -9,6 +9,7 @@ import { samplingWords, type Speculation } from '../data/settings.ts'
 import { newest, type Look } from '../data/store.ts'
 import { BeginOrStop } from './begin-or-stop.tsx'
 import { Contestant } from './contestant.tsx'
+import { focusQuestion, questionField } from './focus.ts'
 import { useAnswer, useRace } from './hooks.ts'
 import { Inspector } from './inspector.tsx'
 import { useStore } from './store-context.ts'
@@ -106,10 +107,13 @@ function Prompt(props: {
       aria-label="What both are asked"
       onSubmit={(event) => {
         event.preventDefault()
-        if (!isRunning && prompt.trim() !== '') onRun()
+        if (isRunning || prompt.trim() === '') return
+        focusQuestion()
+        onRun()
       }}
     >
       <textarea
+        id={questionField}
         rows={2}
         aria-label="Prompt of both"
         value={prompt}

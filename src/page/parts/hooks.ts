@@ -1,5 +1,5 @@
 /** Watching answers without drawing more often than anybody can read. */
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Answer } from '../data/answer.ts'
 import type { Comparison } from '../data/comparison.ts'
 
@@ -26,6 +26,20 @@ export function useAnswer(answer: Answer | undefined, everyMs = 50): void {
       clearTimeout(timer)
     }
   }, [answer, everyMs])
+}
+
+/** Calls `onEscape` at the key, wherever the focus is, unless the part that has it took the key for itself. */
+export function useEscape(onEscape: () => void): void {
+  const newest = useRef(onEscape)
+  newest.current = onEscape
+  useEffect(() => {
+    const listen = (event: KeyboardEvent): void => {
+      // While a word is composed the key takes back what was composed.
+      if (event.key === 'Escape' && !event.isComposing && !event.defaultPrevented) newest.current()
+    }
+    document.addEventListener('keydown', listen)
+    return () => document.removeEventListener('keydown', listen)
+  }, [])
 }
 
 /** Draws again every `everyMs` while `isOn`: for clocks. */

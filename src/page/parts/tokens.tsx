@@ -44,13 +44,13 @@ export function Tokens(props: {
   }
   const onKeyDown = (event: KeyboardEvent): void => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key]
-    if (step !== undefined) {
-      event.preventDefault()
-      const next = tokenBeside(frame.current, step)
-      reveal(next)
-      show(next)
-    } else if (event.key === 'Enter') pick(hint?.place)
-    else if (event.key === 'Escape') show(undefined)
+    const isClosing = event.key === 'Escape' && hint !== undefined
+    if (event.key === 'Enter') pick(hint?.place)
+    if (step === undefined && !isClosing) return
+    event.preventDefault()
+    const next = step === undefined ? undefined : tokenBeside(frame.current, step)
+    reveal(next)
+    show(next)
   }
   return (
     <>
