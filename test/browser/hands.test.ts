@@ -125,4 +125,23 @@ describe.skipIf(executable === undefined)(title, () => {
     await page.keyboard.press('Escape')
     await page.locator('.summary', { hasText: 'stopped' }).waitFor()
   })
+
+  it.each([1280, 1000, 800, 360])(
+    'keeps both sides in their places when the verdict comes, %i pixels wide',
+    async (width) => {
+      const page = await open()
+      await setUp(page, 8)
+      await page.getByRole('link', { name: 'Side by side' }).click()
+      await page.setViewportSize({ width, height: 800 })
+      const place = (): Promise<number> => page.evaluate(`document.querySelector('.sides').getBoundingClientRect().y`)
+      const before = await place()
+      await page.getByRole('button', { name: 'Run both' }).click()
+      await page.locator('.verdict', { hasText: 'times as fast' }).waitFor()
+      expect(await place()).toBe(before)
+      const long =
+        'B took 11.1 s instead of 111.1 s: 10.1 times as fast. The texts are the same, character for character.'
+      await page.evaluate(`document.querySelector('.verdict-words').textContent = ${JSON.stringify(long)}`)
+      expect(await place()).toBe(before)
+    },
+  )
 })

@@ -43,15 +43,7 @@ export function Compare(): ComponentChildren {
   return (
     <div class="compare">
       <Prompt isRunning={isRunning} onRun={() => void run()} onStop={() => comparison?.stop()} />
-      <p class="verdict">
-        <span>
-          {comparison && !isRunning ? comparison.verdict() : 'One after the other: neither takes time from the other.'}{' '}
-          <span class="quiet">Both {samplingWords(store.settings.value)}: the settings of the chat.</span>
-        </span>
-        <button type="button" class="small" disabled={!comparison?.isComplete} onClick={race.start}>
-          See both at once
-        </button>
-      </p>
+      <Verdict comparison={comparison} onRace={race.start} />
       <div class="sides">
         {([0, 1] as const).map((side) => (
           <Contestant
@@ -79,6 +71,30 @@ export function Compare(): ComponentChildren {
 }
 
 // ---------------------------------------------------------------------------------------------------------------
+
+/** What came of it, and how both were asked. It takes as much room before as after. */
+function Verdict(props: {
+  readonly comparison: Comparison | undefined
+  readonly onRace: () => void
+}): ComponentChildren {
+  const { comparison, onRace } = props
+  const store = useStore()
+  return (
+    <div class="verdict">
+      <div>
+        <p class="verdict-words">
+          {comparison && !comparison.isRunning
+            ? comparison.verdict()
+            : 'One after the other: neither takes time from the other.'}
+        </p>
+        <p class="quiet">Both {samplingWords(store.settings.value)}: the settings of the chat.</p>
+      </div>
+      <button type="button" class="small" disabled={!comparison?.isComplete} onClick={onRace}>
+        See both at once
+      </button>
+    </div>
+  )
+}
 
 /** Whose rounds are shown. */
 function Sides({ side, onSide }: { readonly side: 0 | 1; readonly onSide: (side: 0 | 1) => void }): ComponentChildren {
