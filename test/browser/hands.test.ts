@@ -5,7 +5,7 @@ import type { Engine } from '../../src/engine/index.ts'
 import { createApp, listen, type Listening } from '../../src/server/index.ts'
 import { closeTiny, openTiny } from '../server/open.ts'
 import { findBrowser } from './browser.ts'
-import { openPage, send, setUp, slowly } from './page.ts'
+import { ask, openPage, send, setUp, slowly } from './page.ts'
 
 const executable = findBrowser()
 const title = `the page under hands${executable === undefined ? ' (skipped: no Chromium, see CHROME_PATH)' : ''}`
@@ -144,4 +144,40 @@ describe.skipIf(executable === undefined)(title, () => {
       expect(await place()).toBe(before)
     },
   )
+
+  it('says what a comparison ran with where the settings have changed since', async () => {
+    const page = await open()
+    await setUp(page, 8)
+    await page.getByRole('link', { name: 'Side by side' }).click()
+    await page.getByRole('button', { name: 'Run both' }).click()
+    await page.locator('.verdict', { hasText: 'times as fast' }).waitFor()
+    const words = page.locator('.compare').getByText(/ran with|changed since/)
+    expect(await words.count()).toBe(0)
+    await page.getByRole('region', { name: 'Setting B' }).getByLabel('Drafter').selectOption('lookup')
+    expect(await words.allTextContents()).toEqual([expect.stringContaining('ran with: Server’s setting')])
+    await page.getByRole('link', { name: 'Chat' }).click()
+    await setUp(page, 9)
+    await page.getByRole('link', { name: 'Side by side' }).click()
+    expect(await words.first().textContent()).toContain('ran greedy, at most 8 tokens; the settings of the chat have')
+    await page.getByRole('button', { name: 'Run both' }).click()
+    await words.first().waitFor({ state: 'detached' })
+  })
+
+  it.each([1280, 1366, 1920, 360])('cuts no words off that nothing else says, %i pixels wide', async (width) => {
+    const page = await open()
+    await setUp(page, 30)
+    await page.setViewportSize({ width, height: 800 })
+    await ask(page, 'red blue red blue')
+    const cut = (): Promise<string[]> =>
+      page.evaluate(
+        `[...document.querySelectorAll('.inspector *')].filter((one) => getComputedStyle(one).textOverflow === 'ellipsis' && one.scrollWidth > one.clientWidth && !one.title).map((one) => one.textContent)`,
+      )
+    const words = page.locator('.round-words')
+    const height = async (): Promise<number> => (await words.boundingBox())?.height ?? 0
+    const usual = await height()
+    await words.evaluate((one) => (one.textContent = 'no guess was worth checking: 1 token in one pass'))
+    expect(await height()).toBe(usual)
+    expect(await words.evaluate((one) => getComputedStyle(one).whiteSpace)).toBe('normal')
+    expect(await cut()).toEqual([])
+  })
 })

@@ -1,7 +1,7 @@
 /** Two settings on the same prompt: one after the other, so that neither takes time from the other. */
 import { Answer } from './answer.ts'
 import type { Api, StreamRequest } from './api.ts'
-import { nameOf, requestOf, type Settings, type Speculation } from './settings.ts'
+import { nameOf, requestOf, samplingWords, type Settings, type Speculation } from './settings.ts'
 import { figure, seconds } from './words.ts'
 
 /** Two of something. */
@@ -9,6 +9,8 @@ export type Pair<T> = readonly [T, T]
 
 export class Comparison {
   readonly answers: Pair<Answer>
+  /** How tokens were chosen, in words. */
+  readonly sampling: string
   readonly #requests: Pair<StreamRequest>
   #isStopped = false
 
@@ -21,6 +23,7 @@ export class Comparison {
       // The second one shall not find the prompt read by the first.
       return { path, body: { ...body, cache_prompt: false } }
     }
+    this.sampling = samplingWords(settings)
     const [a, b] = speculations
     this.answers = [new Answer(nameOf(a)), new Answer(nameOf(b))]
     this.#requests = [made(a), made(b)]

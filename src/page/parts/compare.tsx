@@ -78,7 +78,7 @@ function Verdict(props: {
   readonly onRace: () => void
 }): ComponentChildren {
   const { comparison, onRace } = props
-  const store = useStore()
+  const now = samplingWords(useStore().settings.value)
   return (
     <div class="verdict">
       <div>
@@ -87,7 +87,11 @@ function Verdict(props: {
             ? comparison.verdict()
             : 'One after the other: neither takes time from the other.'}
         </p>
-        <p class="quiet">Both {samplingWords(store.settings.value)}: the settings of the chat.</p>
+        <p class="quiet">
+          {comparison && comparison.sampling !== now
+            ? `Both ran ${comparison.sampling}; the settings of the chat have changed since.`
+            : `Both ${now}: the settings of the chat.`}
+        </p>
       </div>
       <button type="button" class="small" disabled={!comparison?.isComplete} onClick={onRace}>
         See both at once

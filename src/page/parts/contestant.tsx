@@ -2,7 +2,7 @@
 import type { ComponentChildren } from 'preact'
 import type { Answer } from '../data/answer.ts'
 import { figuresOf } from '../data/figures.ts'
-import type { Speculation } from '../data/settings.ts'
+import { nameOf, type Speculation } from '../data/settings.ts'
 import { sentenceOf, type Look } from '../data/store.ts'
 import { figure, seconds } from '../data/words.ts'
 import { useTicks } from './hooks.ts'
@@ -35,7 +35,10 @@ export function Contestant(props: {
         <span class="time" role="timer" aria-live="off" aria-label={`Time of ${name}`}>
           {seconds(ms)}
         </span>
-        <span class="speed">{answer && speedWords(answer)}</span>
+        <span class="speed">
+          {answer && speedWords(answer)}
+          {answer && answer.label !== nameOf(speculation) && ` · ran with: ${answer.label}`}
+        </span>
       </p>
       <div class="progress" aria-hidden="true">
         <div style={{ width: `${slowestMs > 0 ? (100 * ms) / slowestMs : 0}%` }} />
