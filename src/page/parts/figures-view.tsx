@@ -44,7 +44,9 @@ function Figure(props: {
       <figcaption>
         <span class="title">{props.title}</span>
         <span class="value">{props.value}</span>
-        <span class="note">{props.note}</span>
+        <span class="note" title={typeof props.note === 'string' ? props.note : undefined}>
+          {props.note}
+        </span>
       </figcaption>
       {props.children}
     </figure>
