@@ -8,7 +8,7 @@ import { count, figure, seconds } from '../data/words.ts'
 import { BeginOrStop } from './begin-or-stop.tsx'
 import { saveFile } from './files.ts'
 import { focusQuestion, fromQuestion, questionField } from './focus.ts'
-import { useAnswer, useEscape, useTicks } from './hooks.ts'
+import { isComposing, useAnswer, useEscape, useTicks } from './hooks.ts'
 import { Inspector } from './inspector.tsx'
 import { OriginLegend } from './legend.tsx'
 import { SettingsView } from './settings-view.tsx'
@@ -181,7 +181,7 @@ function Composer(): ComponentChildren {
     void store.ask(question)
   }
   const onKeyDown = (event: KeyboardEvent): void => {
-    if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
+    if (event.key !== 'Enter' || event.shiftKey || isComposing(event)) return
     event.preventDefault()
     send()
   }

@@ -35,7 +35,7 @@ export function useEscape(onEscape: () => void): void {
   useEffect(() => {
     const listen = (event: KeyboardEvent): void => {
       // While a word is composed the key takes back what was composed.
-      if (event.key === 'Escape' && !event.isComposing && !event.defaultPrevented) newest.current()
+      if (event.key === 'Escape' && !isComposing(event) && !event.defaultPrevented) newest.current()
     }
     document.addEventListener('keydown', listen)
     return () => document.removeEventListener('keydown', listen)
@@ -67,4 +67,10 @@ export function useRace(comparison: Comparison | undefined): {
     start: () => setBegan(performance.now()),
     stop: () => setBegan(undefined),
   }
+}
+
+/** Whether the key belongs to a word that is being composed. Safari tells its last key, which ends it, by the old code only. */
+export function isComposing(event: KeyboardEvent): boolean {
+  // eslint-disable-next-line @typescript-eslint/no-deprecated -- nothing else tells it there
+  return event.isComposing || event.keyCode === 229
 }
