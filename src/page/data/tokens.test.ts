@@ -69,6 +69,8 @@ describe('pieces', () => {
   it('show what cannot be seen, and cannot turn a line around', () => {
     expect(visiblePiece(' a\n', 1)).toBe('·a↵')
     expect(visiblePiece('\u202eabc', 1)).toBe('\ufffdabc')
+    for (const unseen of '\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff')
+      expect(visiblePiece(`a${unseen}`, 1)).toBe('a\ufffd')
     expect(visiblePiece([0xc3, 0x0a], 1)).toBe('<c3><0a>')
     expect(visiblePiece(undefined, 7)).toBe('#7')
   })

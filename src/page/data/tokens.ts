@@ -77,8 +77,8 @@ export function visiblePiece(piece: Piece | undefined, token: number): string {
 
 // ---------------------------------------------------------------------------------------------------------------
 
-/** Control characters, and those that turn the direction of what follows. */
-const unspeakable = /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g
+/** Control characters, those that turn the direction of what follows, and those without a width. */
+const unspeakable = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/g
 
 function bytesOf(piece: Piece): Uint8Array {
   return typeof piece === 'string' ? new TextEncoder().encode(piece) : Uint8Array.from(piece)
