@@ -19,6 +19,12 @@ afterAll(() => {
 const tokensOf = (text: string): number[] => tokenizer.tokenize(text)
 const open = (form: AnswerForm): Promise<AnswerConstraint> => formats.open(form, 0)
 
+/** The token of one byte. */
+function tokenOf(byte: number): number {
+  const ids = Array.from({ length: tokenizer.vocabSize }, (_, id) => id)
+  return ids.find((id) => tokenizer.bytes(id).length === 1 && tokenizer.bytes(id)[0] === byte) ?? -1
+}
+
 /** May an answer be this text and end there? */
 async function takes(form: AnswerForm, text: string): Promise<boolean> {
   using constraint = await open(form)
@@ -200,6 +206,37 @@ describe('a tree', () => {
     expect(rest.at(-1)).toBe(tokenizer.eos)
     expect(constraint.forced(tokensOf('a'), tokensOf('Q'), 16)).toEqual([])
     expect(constraint.forced([...tokensOf('abcd'), tokenizer.eos!], [], 16)).toEqual([])
+  })
+})
+
+describe('what must come', () => {
+  const wordsOf = (...choices: string[]): AnswerForm => ({ type: 'choice', choices })
+  it.each<[AnswerForm, string]>([
+    [wordsOf('日本語', '한국어'), '日本語'],
+    [wordsOf('😀x', '😁x'), '😁x'],
+    [wordsOf('é日😀'), 'é日😀'],
+    [{ type: 'json-schema', schema: { enum: ['한국어', '日本語'] } }, '"日本語"'],
+    [
+      { type: 'json-schema', schema: { type: 'object', properties: { 名前: { type: 'null' } }, required: ['名前'] } },
+      '{"名前": null}',
+    ],
+    [{ type: 'grammar', grammar: String.raw`root ::= "\u65e5" "x" | "\u65e6"` }, '日x'],
+  ])('is known of %j from anywhere in %s, and may come', async (form, text) => {
+    using constraint = await open(form)
+    const bytes = [...new TextEncoder().encode(text)].map((byte) => tokenOf(byte))
+    for (let length = 0; length <= bytes.length; length++) {
+      const prefix = bytes.slice(0, length)
+      for (const token of constraint.forced(prefix, [], 16)) {
+        expect(constraint.allows(prefix, token), `after ${length} bytes`).toBe(true)
+        prefix.push(token)
+      }
+    }
+  })
+
+  it('is known outside of characters, whatever was before', async () => {
+    using constraint = await open(wordsOf('日本語', '한국어'))
+    expect(tokenizer.detokenize(constraint.forced(tokensOf('日'), [], 16))).toBe('本語')
+    expect(constraint.forced(tokensOf('日').slice(0, 1), [], 16)).toEqual([])
   })
 })
 

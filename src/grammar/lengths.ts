@@ -94,8 +94,11 @@ export const BYTE_VOCABULARY = 257
 
 /** May the text go on inside an escape, or inside a character? `tail`: its last bytes. */
 export function endsWithin(tail: readonly number[]): boolean {
-  const text = String.fromCharCode(...tail.slice(-6))
-  if (/\\(u[0-9a-fA-F]{0,3})?$/.test(text)) return true
+  return /\\(u[0-9a-fA-F]{0,3})?$/.test(String.fromCharCode(...tail.slice(-6))) || endsWithinCharacter(tail)
+}
+
+/** Do these bytes end before their last character does? */
+export function endsWithinCharacter(tail: readonly number[]): boolean {
   for (let back = 1; back <= 3; back++) {
     const byte = tail.at(-back)
     if (byte === undefined || byte < 0x80) return false

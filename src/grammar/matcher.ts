@@ -7,11 +7,13 @@ import { assert } from '../util/assert.ts'
 import type { Tokenizer } from '../text/index.ts'
 import type { NodeId, TokenId, TokenTree } from '../tree/index.ts'
 import type { LengthGuard } from './length-guard.ts'
+import { endsWithinCharacter } from './lengths.ts'
 import type { GrammarLibrary } from './library.ts'
 import type { AnswerConstraint } from './types.ts'
 
-/** Characters of a token, seldom more: a long text that must come is not split to its end at every step. */
-const LONG_TOKEN = 64
+/** Characters of a token, seldom more, and of the longest ones: a long text that must come is not split to its end at every step. */
+const LONG_TOKEN = 16
+const LONGEST_TOKEN = 64
 
 /** What a constraint is made of. */
 export interface ConstraintParts {
@@ -78,9 +80,9 @@ export class GrammarConstraint implements AnswerConstraint {
     const base = this.#read.length
     const found: TokenId[] = []
     if (path.every((token) => this.#enter(token))) {
-      const { tokenizer, matcher } = this.#parts
-      const whole = matcher.isTerminated() ? '' : matcher.findJumpForwardString()
-      const text = whole.slice(0, most * LONG_TOKEN)
+      const { tokenizer } = this.#parts
+      const whole = this.#forcedText()
+      const text = wellFormed(whole.slice(0, most * LONG_TOKEN + LONGEST_TOKEN))
       // The usual tokens of the text that must come: others would spell it too, but a model says the usual ones.
       const tokens = text === '' ? [] : tokenizer.tokenize(text, { addSpecial: false })
       // What stands at a cut might be the beginning of a longer one.
@@ -106,6 +108,15 @@ export class GrammarConstraint implements AnswerConstraint {
   [Symbol.dispose](): void {
     this.#parts.matcher.dispose()
     this.#parts.guard?.[Symbol.dispose]()
+  }
+
+  /** What must come. Inside a character nothing is known: the library then reads the rest of its bytes as other characters. */
+  #forcedText(): string {
+    const { matcher, tokenizer } = this.#parts
+    if (matcher.isTerminated()) return ''
+    // No character has more than four bytes.
+    const tail = this.#read.slice(-4).flatMap((token) => [...tokenizer.bytes(token)])
+    return endsWithinCharacter(tail) ? '' : matcher.findJumpForwardString()
   }
 
   /** May nothing come but the end? */
@@ -154,4 +165,12 @@ export class GrammarConstraint implements AnswerConstraint {
     this.#parts.guard?.leave(count)
     this.#read.length -= count
   }
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+/** Half a character, and all behind it, is cut off: it stands where the library, or a cut, ended within one. */
+function wellFormed(text: string): string {
+  const broken = text.search(/\p{Surrogate}/u)
+  return broken < 0 ? text : text.slice(0, broken)
 }
