@@ -7,15 +7,9 @@ import { UsageError } from '../util/errors.ts'
 import type { Tokenizer } from '../text/index.ts'
 import { loadGrammarLibrary, type GrammarLibrary } from './library.ts'
 import { LengthGuard } from './length-guard.ts'
-import {
-  BYTE_VOCABULARY,
-  hasLongLimits,
-  spellingOf,
-  withLengthPatterns,
-  type Lengths,
-  type Spelling,
-} from './lengths.ts'
+import { BYTE_VOCABULARY, hasLongLimits, spellingOf, type Lengths, type Spelling } from './lengths.ts'
 import { GrammarConstraint } from './matcher.ts'
+import { placeRules } from './placed.ts'
 import { byteLevelTexts, byteTexts } from './vocabulary.ts'
 import { checkSchema, relaxSchema } from './schema.ts'
 import { mostNeeded } from './shortest.ts'
@@ -207,9 +201,9 @@ async function grammarOf(
 }
 
 /** One line, with the spaces that `json.dumps` puts: free whitespace is what small models never find out of again. */
-function grammarOfSchema(schema: JsonSchema, { api }: GrammarLibrary, lengths: Lengths): Promise<string> {
-  const written = withLengthPatterns(schema, lengths)
-  return api.Testings._jsonSchemaToEBNF(JSON.stringify(written), false, -1)
+async function grammarOfSchema(schema: JsonSchema, { api }: GrammarLibrary, lengths: Lengths): Promise<string> {
+  const placed = placeRules(schema, lengths)
+  return placed.finish(await api.Testings._jsonSchemaToEBNF(JSON.stringify(placed.schema), false, -1))
 }
 
 async function tagsOf(form: TaggedText, library: GrammarLibrary, lengths: Lengths): Promise<StructuralTagFormat> {

@@ -4,7 +4,6 @@
  * grammar that makes masks, and a second grammar that has them, compiled for bytes instead of tokens in milliseconds, says what is
  * too long.
  */
-import { omit } from '../util/omit.ts'
 import type { Tokenizer } from '../text/index.ts'
 import type { TokenId } from '../tree/index.ts'
 import type { JsonSchema } from './types.ts'
@@ -63,22 +62,20 @@ export function hasLongLimits(schema: JsonSchema, least: number): boolean {
 }
 
 /**
- * The schema with patterns in the place of lengths: the library's own strings of limited length take no escapes, let control characters
- * pass and read a `minLength` of 0 as exactly one character. An escape counts as one character, so what is written as two of them counts
- * as two. With `least`, least lengths are left out, and limits from so many characters on. Where one place may belong to several strings, only
- * a `minLength` of 0 is changed: patterns are dearer, and lengths are counted there by the grammar itself.
+ * The rule (EBNF) of a string of limited length; undefined where there is no limit: the library's own strings of limited length take no escapes, let control
+ * characters pass and read a `minLength` of 0 as exactly one character. An escape counts as one character, so what is written as two of them
+ * counts as two. With `least`, least lengths are left out, and limits from so many characters on. `isPlain`: the string has no escapes and keeps all
+ * of its limits. Where one place may belong to several strings, the grammar counts all of them, and escapes are dear.
  */
-export function withLengthPatterns(schema: JsonSchema, { least, isClear }: Lengths): JsonSchema {
-  const ambiguous = !isClear || isAmbiguous(schema)
-  return mapSchemas(schema, (own) => {
-    if (!isLimited(own)) return own
-    const fewest = least === undefined ? Number(own['minLength'] ?? 0) : 0
-    const limit = limitOf(own)
-    if (ambiguous) return fewest === 0 && limit === Infinity ? omit(own, 'minLength') : own
-    const most = limit >= (least ?? Infinity) ? '' : String(limit)
-    const others = omit(own, 'minLength', 'maxLength')
-    return fewest === 0 && most === '' ? others : { ...others, pattern: `^${CHARACTER}{${fewest},${most}}$` }
-  })
+export function lengthRule(own: Keywords, least: number | undefined, isPlain: boolean): string | undefined {
+  if (!isLimited(own)) return undefined
+  const leftOut = isPlain ? undefined : least
+  const fewest = leftOut === undefined ? Number(own['minLength'] ?? 0) : 0
+  const limit = limitOf(own)
+  const most = limit >= (leftOut ?? Infinity) ? '' : String(limit)
+  // The library has a better rule for strings without limits.
+  if (fewest === 0 && most === '') return undefined
+  return String.raw`"\"" ${isPlain ? PLAIN : CHARACTER}{${fewest},${most}} "\""`
 }
 
 /** What a grammar does about lengths. */
@@ -124,12 +121,14 @@ const values: ReadonlySet<string> = new Set(['enum', 'const', 'default', 'exampl
 const scalars: ReadonlySet<unknown> = new Set(['null', 'boolean', 'integer', 'number'])
 
 /** One character of a JSON string, as it is written. */
-const CHARACTER = String.raw`([^"\\\x00-\x1f]|\\(["\\/bfnrt]|u[0-9a-fA-F]{4}))`
+const CHARACTER = String.raw`([^"\\\x00-\x1f] | "\\" (["\\/bfnrt] | "u" [0-9a-fA-F]{4}))`
+/** One that is no escape. */
+const PLAIN = String.raw`[^"\\\x00-\x1f]`
 
 type Keywords = Readonly<Record<string, unknown>>
 
 /** A copy in which every schema, the innermost first, is what `change` makes of it. */
-function mapSchemas(schema: JsonSchema, change: (own: Keywords) => Keywords): JsonSchema {
+export function mapSchemas(schema: JsonSchema, change: (own: Keywords) => Keywords): JsonSchema {
   const copy = (value: unknown, isSchema: boolean): unknown => {
     if (Array.isArray(value)) return value.map((entry) => copy(entry, isSchema))
     if (typeof value !== 'object' || value === null) return value
@@ -156,7 +155,7 @@ function limitOf({ maxLength }: Keywords): number {
 }
 
 /** May a place of a text belong to several strings at once, of which perhaps only one has a limit? */
-function isAmbiguous(schema: JsonSchema): boolean {
+export function isAmbiguous(schema: JsonSchema): boolean {
   return hasSchema(schema, ({ anyOf, oneOf, additionalProperties }) => {
     if (typeof additionalProperties === 'object' && additionalProperties !== null) return true
     return [anyOf, oneOf].some(

@@ -3,6 +3,7 @@
  * that only seems to keep to its schema is worse than an error. Where the schema is only a wish, it is left out.
  */
 import { UsageError } from '../util/errors.ts'
+import { boundKeys, numberRule } from './number-ranges.ts'
 import type { JsonSchema } from './types.ts'
 
 /** Throws `bad-option` with the keyword and its place. */
@@ -143,10 +144,21 @@ function* troublesOfNumbers(schema: Keywords, place: string): Generator<Trouble,
     const expected = `"${key}" to be a whole number from 0 to ${LARGEST_COUNT}`
     yield { keys: [key], error: errorAt(place, expected, JSON.stringify(count)) }
   }
-  if (schema['type'] === 'integer') return
-  // Bounds of numbers with fractions are read as if they were part of the range.
-  for (const key of ['exclusiveMinimum', 'exclusiveMaximum']) {
-    if (key in schema) yield { keys: [key], error: errorAt(place, `"${key}" of integers only`, 'it for other numbers') }
+  yield* troublesOfBounds(schema, place)
+}
+
+function* troublesOfBounds(schema: Keywords, place: string): Generator<Trouble, void, undefined> {
+  const keys = boundKeys.filter((key) => key in schema)
+  if (keys.length === 0) return
+  const strange = keys.find((key) => typeof schema[key] !== 'number' || !Number.isFinite(schema[key]))
+  if (strange !== undefined) {
+    yield { keys, error: errorAt(place, `a number in "${strange}"`, JSON.stringify(schema[strange])) }
+    return
+  }
+  for (const type of ['integer', 'number'] as const) {
+    if (![schema['type']].flat().includes(type) || numberRule(schema, type) !== undefined) continue
+    const got = keys.map((key) => `"${key}" ${String(schema[key])}`).join(' and ')
+    yield { keys, error: errorAt(place, `bounds that some ${type} keeps to`, got) }
   }
 }
 

@@ -1,0 +1,71 @@
+/**
+ * Rules of our own in the grammar that the library makes of a schema: for numbers between bounds and strings of limited length its own
+ * rules let come what the schema forbids. Where such a rule belongs the library finds a constant, and the constant becomes the rule.
+ */
+import { omit } from '../util/omit.ts'
+import { isAmbiguous, lengthRule, mapSchemas, type Lengths } from './lengths.ts'
+import { boundKeys, numberRule } from './number-ranges.ts'
+import type { JsonSchema } from './types.ts'
+
+/** A schema with constants in the place of rules. */
+export interface PlacedSchema {
+  readonly schema: JsonSchema
+  /** The grammar with the rules, from the one that the library has made of `schema`. */
+  finish(grammar: string): string
+}
+
+/** Puts constants where the schema needs rules of our own. It has been checked. */
+export function placeRules(schema: JsonSchema, lengths: Lengths): PlacedSchema {
+  const rules = new Map<string, string>()
+  const name = unusedName(JSON.stringify(schema))
+  const isPlain = !lengths.isClear || isAmbiguous(schema)
+  const place = (rule: string): Keywords => {
+    const known = rules.get(rule) ?? `${name}${rules.size}x`
+    rules.set(rule, known)
+    return { const: known }
+  }
+  const change = (own: Keywords): Keywords => {
+    if ('enum' in own || 'const' in own) return own
+    const types = [own['type']].flat()
+    const ruleOf = (type: unknown): string | undefined => {
+      if (type === 'integer' || type === 'number') return hasBounds(own) ? numberRule(own, type) : undefined
+      return type === 'string' ? lengthRule(own, lengths.least, isPlain) : undefined
+    }
+    const placed = types.map((type) => ({ type, rule: ruleOf(type) }))
+    // Where lengths make no rule they are not for this grammar.
+    const rest = omit(own, 'minLength', 'maxLength')
+    if (placed.every(({ rule }) => rule === undefined)) return rest
+    const { $defs, definitions, ...others } = rest
+    const options = placed.map(({ type, rule }) => (rule === undefined ? { ...others, type } : place(rule)))
+    return { ...(options.length === 1 ? options[0] : { anyOf: options }), ...named({ $defs, definitions }) }
+  }
+  const written = mapSchemas(schema, change)
+  return {
+    schema: written,
+    finish: (grammar) => {
+      const lines = [...rules].map(([rule, known]) => `${known} ::= ${rule}\n`)
+      const constants = new RegExp(String.raw`"\\"(${name}\d+x)\\""`, 'g')
+      return `${grammar}\n${lines.join('')}`.replaceAll(constants, '$1')
+    },
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+type Keywords = Readonly<Record<string, unknown>>
+
+function hasBounds(own: Keywords): boolean {
+  return boundKeys.some((key) => key in own)
+}
+
+/** Only what is there. */
+function named(values: Keywords): Keywords {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
+}
+
+/** A name that no text of the schema has in it. */
+function unusedName(text: string): string {
+  let name = 'placed'
+  while (text.includes(name)) name += 'x'
+  return name
+}
