@@ -5,12 +5,14 @@
 import type { CompiledGrammar, GrammarCompiler, StructuralTagFormat, TagFormat } from '@mlc-ai/web-xgrammar'
 import { UsageError } from '../util/errors.ts'
 import type { Tokenizer } from '../text/index.ts'
+import { textRule } from './characters.ts'
 import { loadGrammarLibrary, type GrammarLibrary } from './library.ts'
 import { LengthGuard } from './length-guard.ts'
 import { BYTE_VOCABULARY, hasLongLimits, spellingOf, type Lengths, type Spelling } from './lengths.ts'
 import { GrammarConstraint } from './matcher.ts'
 import { placeRules } from './placed.ts'
 import { byteLevelTexts, byteTexts } from './vocabulary.ts'
+import { regexRule } from './regex.ts'
 import { checkSchema, relaxSchema } from './schema.ts'
 import { mostNeeded } from './shortest.ts'
 import type { AnswerConstraint, JsonSchema, ResponseFormat, TaggedText } from './types.ts'
@@ -129,7 +131,9 @@ export class FormatCompiler implements Disposable {
     const library = await this.#reader
     try {
       return await grammarOf(form, library, { least, isClear: isClear(form) })
-    } catch {
+    } catch (error) {
+      // A refusal of ours did not come to the library.
+      if (error instanceof UsageError) throw error
       this.#reader = undefined
       throw unreadable(form, library.complaint())
     }
@@ -194,8 +198,8 @@ async function grammarOf(
     return grammarOfSchema({ type: 'object', additionalProperties: true }, library, lengths)
   }
   if (form.type === 'json-schema') return grammarOfSchema(form.schema, library, lengths)
-  if (form.type === 'choice') return `root ::= ${form.choices.map(quote).join(' | ')}`
-  if (form.type === 'regex') return { type: 'regex', pattern: form.pattern }
+  if (form.type === 'choice') return `root ::= ${form.choices.map(textRule).join(' | ')}`
+  if (form.type === 'regex') return `root ::= ${regexRule(form.pattern)}`
   ;(await library.api.Grammar.fromEBNF(form.grammar)).dispose()
   return form.grammar
 }
@@ -223,12 +227,6 @@ async function tagsOf(form: TaggedText, library: GrammarLibrary, lengths: Length
     return { type: 'triggered_tags', triggers, tags, stop_after_first: stop }
   }
   return { type: 'tags_with_separator', separator: '\n', tags, at_least_one: true, stop_after_first: stop }
-}
-
-/** A literal of EBNF. */
-function quote(text: string): string {
-  const escape = (character: string): string => `\\U${(character.codePointAt(0) ?? 0).toString(16).padStart(8, '0')}`
-  return `"${text.replaceAll(/[^\p{L}\p{N} ]/gu, escape)}"`
 }
 
 /** Refuses a grammar whose texts cannot end, or not soon. */

@@ -211,6 +211,71 @@ describe('a tree', () => {
   })
 })
 
+describe('a pattern', () => {
+  it.each<[pattern: string, values: readonly string[], others: readonly string[]]>([
+    ['a|b', ['a', 'b'], ['ab', '']],
+    ['^a|b$', ['a', 'b'], ['ab']],
+    ['^[a-z]{2,4}$|^[0-9]$', ['ab', '1'], ['a', '12', '"']],
+    ['^(foo|bar)?$', ['', 'foo', 'bar'], ['foobar']],
+    ['.', ['a', '"', '\\', 'あ', '\t', '😀'], ['', '\n']],
+    ['[^a]', ['b', '"', '\\', '\n', 'あ'], ['a', '']],
+    [String.raw`\S\D\W`, ['ab-', 'あいう', '"""'], [' b-', 'a1-', 'abc']],
+    [String.raw`\s`, [' ', '\n', '\t'], ['a']],
+    [String.raw`^a\nb$`, ['a\nb'], ['a b', 'ab']],
+    [String.raw`["\\]{2}/\/`, ['"\\//', '""//'], ['"//']],
+    [String.raw`[\u4e00-\u9fa5]{1,2}`, ['日', '日本'], ['', 'a', 'Q', 'か']],
+    ['[あ-ん😀-😅]{3}', ['あいん', '😀😁あ'], ['{dj', 'あア😀']],
+    [String.raw`\ud83d\ude00\u{1F601}\x41`, ['😀😁A'], ['A']],
+    ['(?<year>[0-9]{4})(?:-[0-9]+?)*', ['2024', '2024-1-22'], ['2024-', '24']],
+    ['(a*)*(|b)+', ['', 'aab'], ['c']],
+  ])('%j is kept by strings that are JSON: %j, and not %j', async (pattern, values, others) => {
+    const form: AnswerForm = { type: 'json-schema', schema: { type: 'string', pattern } }
+    const regex: AnswerForm = { type: 'regex', pattern }
+    for (const value of values) {
+      expect(await takes(form, JSON.stringify(value)), value).toBe(true)
+      expect(await takes(regex, value), value).toBe(true)
+    }
+    for (const value of others) {
+      expect(await takes(form, JSON.stringify(value)), value).toBe(false)
+      expect(await takes(regex, value), value).toBe(false)
+    }
+    for (const text of ['"a', '"\n"', '"""', '"\\"', '"a\nb"', 'a']) expect(await takes(form, text), text).toBe(false)
+  })
+
+  it.each([
+    ...[
+      '(',
+      '[',
+      ')',
+      'a{3,1}',
+      'a**',
+      '*a',
+      '(?=a)',
+      '(?<!a)b',
+      '(?i)a',
+      '\\p{L}',
+      '(a)\\1',
+      '\\bx',
+      'a^b',
+      '(a$)b',
+      '[z-a]',
+    ],
+    ...['[^ä]', '[\\u0100-\\uffff]', '[\\u4e00-\\u9fa5]{3}', '\\ud83d', '[]', '\\', '('.repeat(60) + ')'.repeat(60)],
+  ])('%j is refused by name', async (pattern) => {
+    const error = /^expected a (regex|"pattern") .*, got .*; change it$/
+    await expect(formats.prepare({ type: 'regex', pattern })).rejects.toThrow(error)
+    await expect(formats.prepare({ type: 'json-schema', schema: { type: 'string', pattern } })).rejects.toThrow(error)
+  })
+
+  it('that would need control characters without a short escape is refused in JSON', async () => {
+    await formats.prepare({ type: 'regex', pattern: '\\x01' })
+    const schema = { type: 'string', pattern: '\\x01' }
+    await expect(formats.prepare({ type: 'json-schema', schema })).rejects.toThrow(
+      /^expected a "pattern" .*; change it$/,
+    )
+  })
+})
+
 describe('what must come', () => {
   const wordsOf = (...choices: string[]): AnswerForm => ({ type: 'choice', choices })
   it.each<[AnswerForm, string]>([

@@ -1,10 +1,11 @@
 /**
- * Rules of our own in the grammar that the library makes of a schema: for numbers between bounds and strings of limited length its own
- * rules let come what the schema forbids. Where such a rule belongs the library finds a constant, and the constant becomes the rule.
+ * Rules of our own in the grammar that the library makes of a schema: for numbers between bounds, patterns and strings of limited length
+ * its own rules let come what the schema forbids. Where such a rule belongs the library finds a constant, and the constant becomes the rule.
  */
 import { omit } from '../util/omit.ts'
 import { isAmbiguous, lengthRule, mapSchemas, type Lengths } from './lengths.ts'
 import { boundKeys, numberRule } from './number-ranges.ts'
+import { jsonPatternRule } from './regex.ts'
 import type { JsonSchema } from './types.ts'
 
 /** A schema with constants in the place of rules. */
@@ -29,7 +30,9 @@ export function placeRules(schema: JsonSchema, lengths: Lengths): PlacedSchema {
     const types = [own['type']].flat()
     const ruleOf = (type: unknown): string | undefined => {
       if (type === 'integer' || type === 'number') return hasBounds(own) ? numberRule(own, type) : undefined
-      return type === 'string' ? lengthRule(own, lengths.least, isPlain) : undefined
+      if (type !== 'string') return undefined
+      const { pattern } = own
+      return typeof pattern === 'string' ? jsonPatternRule(pattern) : lengthRule(own, lengths.least, isPlain)
     }
     const placed = types.map((type) => ({ type, rule: ruleOf(type) }))
     // Where lengths make no rule they are not for this grammar.

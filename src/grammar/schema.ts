@@ -4,6 +4,7 @@
  */
 import { UsageError } from '../util/errors.ts'
 import { boundKeys, numberRule } from './number-ranges.ts'
+import { jsonPatternRule } from './regex.ts'
 import type { JsonSchema } from './types.ts'
 
 /** Throws `bad-option` with the keyword and its place. */
@@ -100,6 +101,7 @@ function* troublesOf(schema: Keywords, place: string): Generator<Trouble, void, 
   }
   yield* troublesOfCompany(schema, place)
   yield* troublesOfNumbers(schema, place)
+  yield* troublesOfPattern(schema, place)
   const { required, properties } = schema
   const stranger: unknown = Array.isArray(required)
     ? required.find((name) => typeof name !== 'string' || !isObject(properties) || !(name in properties))
@@ -134,6 +136,21 @@ function* troublesOfCompany(schema: Keywords, place: string): Generator<Trouble,
   const keys = ['minLength', 'maxLength']
   if (format !== undefined) yield { keys, error: errorAt(place, '"format" without lengths', 'both') }
   if (schema['type'] === undefined) yield { keys, error: errorAt(place, 'lengths beside "type"', 'them alone') }
+}
+
+function* troublesOfPattern({ pattern }: Keywords, place: string): Generator<Trouble, void, undefined> {
+  if (pattern === undefined) return
+  const keys = ['pattern']
+  if (typeof pattern !== 'string') {
+    yield { keys, error: errorAt(place, 'a text in "pattern"', 'something else') }
+    return
+  }
+  try {
+    jsonPatternRule(pattern)
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    yield { keys, error }
+  }
 }
 
 function* troublesOfNumbers(schema: Keywords, place: string): Generator<Trouble, void, undefined> {
