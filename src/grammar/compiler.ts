@@ -6,6 +6,7 @@ import type { CompiledGrammar, GrammarCompiler, StructuralTagFormat, TagFormat }
 import { UsageError } from '../util/errors.ts'
 import type { Tokenizer } from '../text/index.ts'
 import { textRule } from './characters.ts'
+import { withSafeSets } from './grammar-sets.ts'
 import { loadGrammarLibrary, type GrammarLibrary } from './library.ts'
 import { LengthGuard } from './length-guard.ts'
 import { BYTE_VOCABULARY, hasLongLimits, spellingOf, type Lengths, type Spelling } from './lengths.ts'
@@ -200,8 +201,9 @@ async function grammarOf(
   if (form.type === 'json-schema') return grammarOfSchema(form.schema, library, lengths)
   if (form.type === 'choice') return `root ::= ${form.choices.map(textRule).join(' | ')}`
   if (form.type === 'regex') return `root ::= ${regexRule(form.pattern)}`
-  ;(await library.api.Grammar.fromEBNF(form.grammar)).dispose()
-  return form.grammar
+  const grammar = withSafeSets(form.grammar)
+  ;(await library.api.Grammar.fromEBNF(grammar)).dispose()
+  return grammar
 }
 
 /** One line, with the spaces that `json.dumps` puts: free whitespace is what small models never find out of again. */

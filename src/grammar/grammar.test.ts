@@ -276,6 +276,28 @@ describe('a pattern', () => {
   })
 })
 
+describe('sets of characters in a grammar', () => {
+  it.each<[grammar: string, texts: readonly string[], others: readonly string[]]>([
+    ['root ::= [あ-ん]+', ['あ', 'んあ'], ['', 'B', '{dj', 'ア']],
+    ['root ::= [😀-😅]{2}', ['😀😅'], ['😀', '😆😀', 'aa']],
+    ['root ::= [ä-üa-c-]', ['ä', 'ü', 'a', '-'], ['d', 'ý', 'ǻ']],
+    [String.raw`root ::= [\u3042-\u3093\U0001F600x]`, ['あ', '😀', 'x'], ['B', '0']],
+    [String.raw`root ::= [\x80-\U0010ffff] [^\x00-\x1f\x7f] # [ä`, ['あa', 'äあ'], ['aa', 'あ\n']],
+    [String.raw`root ::= [ -\U0010ffff]`, ['a', 'あ', '😀'], ['\n']],
+    [String.raw`root ::= "[ä]\"" [\]\[\-\\]`, ['[ä]"]', '[ä]"[', '[ä]"-', '[ä]"\\'], ['ä]']],
+  ])('%s takes %j, and not %j', async (grammar, texts, others) => {
+    for (const text of texts) expect(await takes({ type: 'grammar', grammar }, text), text).toBe(true)
+    for (const text of others) expect(await takes({ type: 'grammar', grammar }, text), text).toBe(false)
+  })
+
+  it.each(['root ::= [^ä]', 'root ::= [一-龥]{3}', String.raw`root ::= [\u0100-\uffff]`])(
+    '%s is refused',
+    async (grammar) => {
+      await expect(formats.prepare({ type: 'grammar', grammar })).rejects.toThrow(/^expected a grammar .*; change it$/)
+    },
+  )
+})
+
 describe('what must come', () => {
   const wordsOf = (...choices: string[]): AnswerForm => ({ type: 'choice', choices })
   it.each<[AnswerForm, string]>([
