@@ -46,8 +46,34 @@ function callsAsUsual({ toolChoice = 'auto', responseFormat }: FormRequest): boo
 }
 
 function partOf({ parameters, strict = false }: Tool, { begin, close }: CallMarks, trigger: string): TaggedPart {
-  // Arguments are an object, whatever else they are.
-  return { trigger, begin, strict, schema: { type: 'object', ...(parameters ?? { properties: {} }) }, end: close }
+  return { trigger, begin, strict, schema: { ...(parameters ?? { properties: {} }), type: 'object' }, end: close }
+}
+
+/** Levels of references and alternatives that are followed: what refers to itself has no end, and is refused for that. */
+const DEEPEST = 32
+
+/** Is every text of the schema an object? What is read of several keywords is what a grammar reads. */
+function isObjects(schema: unknown, root: unknown, depth = 0): boolean {
+  if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) return false
+  const { $ref, anyOf, oneOf, allOf, type, ...own } = schema as Readonly<Record<string, unknown>>
+  if (depth > DEEPEST) return true
+  if (typeof $ref === 'string') return isObjects(targetOf($ref, root), root, depth + 1)
+  for (const list of [anyOf, oneOf, allOf]) {
+    if (Array.isArray(list)) return list.every((entry: unknown) => isObjects(entry, root, depth + 1))
+  }
+  const values = 'const' in own ? [own['const']] : own['enum']
+  if (Array.isArray(values)) {
+    return values.every((value) => typeof value === 'object' && value !== null && !Array.isArray(value))
+  }
+  return type === 'object' || (type === undefined && 'properties' in own)
+}
+
+/** What a reference inside of `root` leads to. */
+function targetOf(reference: string, root: unknown): unknown {
+  const [start, ...names] = reference.split('/')
+  const enter = (at: unknown, name: string): unknown =>
+    typeof at === 'object' && at !== null && Object.hasOwn(at, name) ? (at as Record<string, unknown>)[name] : undefined
+  return start === '#' ? names.reduce(enter, root) : undefined
 }
 
 /** OpenAI's limits. */
@@ -56,10 +82,14 @@ const NAME = /^[\w-]{1,64}$/
 
 function checkTools({ tools = [], toolChoice = 'auto' }: FormRequest): void {
   const names = new Set<string>()
-  for (const { name } of tools) {
+  for (const { name, parameters } of tools) {
     if (!NAME.test(name)) throw refuse('names of tools with 1 to 64 letters, digits, _ and -', JSON.stringify(name))
     if (names.has(name)) throw refuse('names of tools once each', `${name} twice`)
     names.add(name)
+    const { type = 'object' } = parameters ?? {}
+    if (type !== 'object' || (parameters && !isObjects({ ...parameters, type }, parameters))) {
+      throw refuse('parameters of tools that are objects ("type": "object")', `others for ${name}`)
+    }
   }
   if (names.size > MOST_TOOLS) throw refuse(`at most ${MOST_TOOLS} tools`, `${names.size}`)
   if (toolChoice === 'none' || toolChoice === 'auto') return
