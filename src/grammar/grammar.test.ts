@@ -211,6 +211,35 @@ describe('a tree', () => {
   })
 })
 
+describe('values', () => {
+  it.each<[schema: JsonSchema, values: readonly unknown[], others: readonly unknown[]]>([
+    [{ enum: [1, 2, 3], minimum: 3 }, [3], [1, 2]],
+    [{ type: ['integer', 'null'], enum: ['a', 1, 1.5, null, 4], exclusiveMaximum: 4 }, [1, null], ['a', 1.5, 4]],
+    [{ type: 'string', enum: ['a', 'abc', '日本', '😀'], minLength: 2 }, ['abc', '日本'], ['a', '😀']],
+    [{ enum: [{ a: 1, b: 2 }, 3], const: { b: 2, a: 1 } }, [{ a: 1, b: 2 }], [3]],
+    [{ const: 'x', type: 'string' }, ['x'], ['y']],
+  ])('of %j that keep to the rest come: %j, and not %j', async (schema, values, others) => {
+    // The library's spelling has spaces.
+    const spell = (value: unknown): string => JSON.stringify(value).replaceAll(/[:,]/g, '$& ')
+    for (const value of values)
+      expect(
+        (await takes({ type: 'json-schema', schema }, JSON.stringify(value))) ||
+          (await takes({ type: 'json-schema', schema }, spell(value))),
+      ).toBe(true)
+    for (const value of others) expect(await takes({ type: 'json-schema', schema }, spell(value))).toBe(false)
+  })
+
+  it('have no control characters where several strings share a place', async () => {
+    const t = { anyOf: [{ const: 'a' }, { const: 'b' }] }
+    const properties = { t, s: { type: 'string', maxLength: 17 } }
+    const schema = { type: 'object', properties, required: ['t', 's'] }
+    expect(await takes({ type: 'json-schema', schema }, '{"t": "b", "s": "12345678901234567"}')).toBe(true)
+    for (const bad of ['\u0003', '\n', '\u001f', '123456789012345678']) {
+      expect(await takes({ type: 'json-schema', schema }, `{"t": "a", "s": "${bad}"}`)).toBe(false)
+    }
+  })
+})
+
 describe('a pattern', () => {
   it.each<[pattern: string, values: readonly string[], others: readonly string[]]>([
     ['a|b', ['a', 'b'], ['ab', '']],
@@ -392,6 +421,16 @@ describe('schemas', () => {
     ['maxLength', { type: 'string', maxLength: 1e9 }],
     ['format', { type: 'string', format: 'date', maxLength: 30 }],
     ['type', { maxLength: 30 }],
+    ['toString', { type: 'object', properties: {}, required: ['toString'] }],
+    ['a "type" beside "minimum"', { minimum: 3, maximum: 5 }],
+    ['a "type" beside "pattern"', { type: 'array', items: { pattern: '^a$' } }],
+    ['a "type" beside "minItems"', { minItems: 2 }],
+    ['"enum"', { type: 'integer', enum: ['a'] }],
+    ['"minimum"', { enum: [1, 2], minimum: 3 }],
+    ['"const"', { const: 'abc', maxLength: 2 }],
+    ['"pattern"', { enum: ['a', 'b'], pattern: 'a' }],
+    ['"enum"', { enum: [] }],
+    ['"enum"', { enum: 'a' }],
     ['"q"', { type: 'object', properties: {}, required: ['q'] }],
     ['#/properties/a/items', { type: 'object', properties: { a: { items: { if: true } } } }],
     ['nonsense', { type: 'nonsense' }],

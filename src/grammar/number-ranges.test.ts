@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { uniformAt } from '../util/rng.ts'
 import { loadGrammarLibrary, type GrammarLibrary } from './library.ts'
-import { numberRule } from './number-ranges.ts'
+import { keepsBounds, numberRule } from './number-ranges.ts'
 import { byteTexts } from './vocabulary.ts'
 
 interface Bounds {
@@ -40,15 +40,6 @@ function takes(matcher: Matcher, text: string): boolean {
   return taken === tokens.length
 }
 
-function keeps(value: number, { minimum, exclusiveMinimum, maximum, exclusiveMaximum }: Bounds): boolean {
-  return (
-    value >= (minimum ?? -Infinity) &&
-    value > (exclusiveMinimum ?? -Infinity) &&
-    value <= (maximum ?? Infinity) &&
-    value < (exclusiveMaximum ?? Infinity)
-  )
-}
-
 describe('integers', () => {
   const edges = [undefined, -1500, -999, -814, -100.5, -8, -1, 0, 1, 9.5, 10, 99, 100, 973, 983, 1999]
   const pairs = edges.flatMap((low, i) => edges.slice(i).map((high, j) => ({ low, high, isOpen: (i + j) % 2 > 0 })))
@@ -59,7 +50,7 @@ describe('integers', () => {
   }))
 
   it.each(some)('from -2000 to 2000, with %j: those and no others', async (bounds) => {
-    const kept = all.filter((value) => keeps(value, bounds))
+    const kept = all.filter((value) => keepsBounds(value, bounds))
     if (kept.length === 0) {
       expect(numberRule(bounds, 'integer')).toBeUndefined()
       return
@@ -116,7 +107,7 @@ describe('numbers', () => {
         text += String.fromCharCode(next)
       }
       const value: unknown = JSON.parse(text)
-      expect(keeps(value as number, bounds), text).toBe(true)
+      expect(keepsBounds(value as number, bounds), text).toBe(true)
       matcher.rollBack(text.length)
     }
     matcher.dispose()
@@ -128,7 +119,7 @@ describe('numbers', () => {
       const places = Math.floor(4 * uniformAt(index, 0))
       const value = Number((10 ** Math.floor(4 * uniformAt(index, 1)) * (uniformAt(index, 2) - 0.5)).toFixed(places))
       const text = value.toFixed(places)
-      if (!text.startsWith('-0') || value < 0) expect(takes(matcher, text), text).toBe(keeps(value, bounds))
+      if (!text.startsWith('-0') || value < 0) expect(takes(matcher, text), text).toBe(keepsBounds(value, bounds))
     }
     matcher.dispose()
   })

@@ -20,6 +20,17 @@ export function numberRule(bounds: Bounds, type: 'integer' | 'number'): string |
   return all.length > 0 ? `(${all.join(' | ')})` : undefined
 }
 
+/** Does a number keep to these bounds? */
+export function keepsBounds(value: number, bounds: Bounds): boolean {
+  const { minimum = -Infinity, exclusiveMinimum = -Infinity, maximum = Infinity, exclusiveMaximum = Infinity } = bounds
+  return (
+    value >= Number(minimum) &&
+    value > Number(exclusiveMinimum) &&
+    value <= Number(maximum) &&
+    value < Number(exclusiveMaximum)
+  )
+}
+
 // ---------------------------------------------------------------------------------------------------------------
 
 /** Significant digits that a double always keeps. */

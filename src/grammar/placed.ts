@@ -7,6 +7,7 @@ import { isAmbiguous, lengthRule, mapSchemas, type Lengths } from './lengths.ts'
 import { boundKeys, numberRule } from './number-ranges.ts'
 import { jsonPatternRule } from './regex.ts'
 import type { JsonSchema } from './types.ts'
+import { choosingKeys, keptValues } from './values.ts'
 
 /** A schema with constants in the place of rules. */
 export interface PlacedSchema {
@@ -26,7 +27,8 @@ export function placeRules(schema: JsonSchema, lengths: Lengths): PlacedSchema {
     return { const: known }
   }
   const change = (own: Keywords): Keywords => {
-    if ('enum' in own || 'const' in own) return own
+    const values = keptValues(own)
+    if (values) return { ...omit(own, 'const', ...choosingKeys), enum: values }
     const types = [own['type']].flat()
     const ruleOf = (type: unknown): string | undefined => {
       if (type === 'integer' || type === 'number') return hasBounds(own) ? numberRule(own, type) : undefined

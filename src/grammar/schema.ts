@@ -6,6 +6,7 @@ import { UsageError } from '../util/errors.ts'
 import { boundKeys, numberRule } from './number-ranges.ts'
 import { jsonPatternRule } from './regex.ts'
 import type { JsonSchema } from './types.ts'
+import { besideNoValues, choosingKeys, keptValues } from './values.ts'
 
 /** Throws `bad-option` with the keyword and its place. */
 export function checkSchema(schema: JsonSchema): void {
@@ -54,6 +55,11 @@ const annotations: ReadonlySet<string> = new Set([
 ])
 
 const counts = ['minLength', 'maxLength', 'minItems', 'maxItems', 'minProperties', 'maxProperties']
+/** Keywords that are read without others. */
+const alone = ['$ref', 'anyOf', 'oneOf', 'allOf']
+/** Keywords that stand for a type of their own where none is given, and those that do not. */
+const implying = ['properties', 'additionalProperties', 'unevaluatedProperties', 'items', 'prefixItems']
+const needingType = [...counts, ...boundKeys, 'pattern']
 /** Where a schema holds one more, a list of them, or several by name. */
 const inOne = ['items', 'additionalProperties', 'unevaluatedProperties', 'additionalItems']
 const inLists = ['anyOf', 'oneOf', 'allOf', 'prefixItems']
@@ -102,9 +108,11 @@ function* troublesOf(schema: Keywords, place: string): Generator<Trouble, void, 
   yield* troublesOfCompany(schema, place)
   yield* troublesOfNumbers(schema, place)
   yield* troublesOfPattern(schema, place)
+  yield* troublesOfValues(schema, place)
+  yield* troublesWithoutType(schema, place)
   const { required, properties } = schema
   const stranger: unknown = Array.isArray(required)
-    ? required.find((name) => typeof name !== 'string' || !isObject(properties) || !(name in properties))
+    ? required.find((name) => typeof name !== 'string' || !isObject(properties) || !Object.hasOwn(properties, name))
     : undefined
   // Only listed properties are written.
   if (stranger !== undefined) {
@@ -121,7 +129,7 @@ function* troublesOfCompany(schema: Keywords, place: string): Generator<Trouble,
   if (Array.isArray(allOf) && allOf.length > 1) {
     yield { keys: ['allOf'], error: errorAt(place, 'at most one schema in "allOf"', `${allOf.length}`) }
   }
-  const lonely = ['$ref', 'anyOf', 'oneOf', 'allOf'].find((key) => key in schema)
+  const lonely = alone.find((key) => key in schema)
   if (lonely !== undefined) {
     const others = Object.keys(schema).filter((key) => key !== lonely && !annotations.has(key) && !(key in refused))
     if (others[0] !== undefined) {
@@ -135,7 +143,32 @@ function* troublesOfCompany(schema: Keywords, place: string): Generator<Trouble,
   if (minLength === undefined && maxLength === undefined) return
   const keys = ['minLength', 'maxLength']
   if (format !== undefined) yield { keys, error: errorAt(place, '"format" without lengths', 'both') }
-  if (schema['type'] === undefined) yield { keys, error: errorAt(place, 'lengths beside "type"', 'them alone') }
+}
+
+function* troublesOfValues(schema: Keywords, place: string): Generator<Trouble, void, undefined> {
+  if ('enum' in schema && !Array.isArray(schema['enum'])) {
+    yield { keys: ['enum'], error: errorAt(place, 'a list in "enum"', 'something else') }
+    return
+  }
+  const values = keptValues(schema)
+  if (!values) return
+  const list = 'enum' in schema ? 'enum' : 'const'
+  const strangers = besideNoValues.filter((key) => key in schema)
+  if (strangers[0] !== undefined) {
+    yield { keys: strangers, error: errorAt(place, `"${list}" without "${strangers[0]}"`, 'both') }
+  }
+  if (values.length > 0) return
+  const keys = [...choosingKeys, ...(list === 'enum' ? ['const'] : [])].filter((key) => key in schema)
+  const others = keys.map((key) => `"${key}"`).join(' and ')
+  yield { keys, error: errorAt(place, `a value in "${list}" that keeps to the rest`, `none beside ${others || 'it'}`) }
+}
+
+/** What a value of any type would be held to only if it happens to be of the right one. */
+function* troublesWithoutType(schema: Keywords, place: string): Generator<Trouble, void, undefined> {
+  const isClear = ['type', 'enum', 'const', ...alone, ...implying].some((key) => key in schema)
+  const keys = isClear ? [] : needingType.filter((key) => key in schema)
+  if (keys[0] === undefined) return
+  yield { keys, error: errorAt(place, `a "type" beside "${keys[0]}"`, 'it without one') }
 }
 
 function* troublesOfPattern({ pattern }: Keywords, place: string): Generator<Trouble, void, undefined> {
