@@ -211,6 +211,38 @@ describe('a tree', () => {
   })
 })
 
+describe('names and items', () => {
+  it('of any spelling are written as JSON', async () => {
+    const strange = ['a"b', 'c\\d', 'e\nf', '\x7f', 'é😀"']
+    const properties = Object.fromEntries(strange.map((name) => [name, { type: 'null' }]))
+    const form: AnswerForm = {
+      type: 'json-schema',
+      schema: { type: 'object', properties, required: strange.slice(0, 4) },
+    }
+    const spelled = strange.map((name) => `${JSON.stringify(name)}: null`)
+    expect(await takes(form, `{${spelled.join(', ')}}`)).toBe(true)
+    expect(await takes(form, `{${spelled.slice(0, 4).join(', ')}}`)).toBe(true)
+    expect(await takes(form, `{${spelled.slice(1).join(', ')}}`)).toBe(false)
+  })
+
+  it('that no property may have are left out', async () => {
+    const schema = { type: 'object', properties: { a: false, b: { type: 'null' } } }
+    expect(await takes({ type: 'json-schema', schema }, '{"b": null}')).toBe(true)
+    expect(await takes({ type: 'json-schema', schema }, '{"a": null}')).toBe(false)
+  })
+
+  it.each<[JsonSchema, string, string]>([
+    [{ type: 'array', minItems: 3 }, '[1, "a", null]', '[1, 2]'],
+    [{ type: ['array', 'null'], minItems: 2, maxItems: 2 }, '[1, 2]', '[1, 2, 3]'],
+    [{ type: 'array', maxItems: 1 }, '[{}]', '[1, 2]'],
+    [{ type: 'array', prefixItems: [{ type: 'null' }], minItems: 2 }, '[null, 1]', '[null]'],
+    [{ type: 'array', prefixItems: [{ type: 'null' }] }, '[null]', '[1]'],
+  ])('of %j may be any, as many as there must be: %s, and not %s', async (schema, good, bad) => {
+    expect(await takes({ type: 'json-schema', schema }, good)).toBe(true)
+    expect(await takes({ type: 'json-schema', schema }, bad)).toBe(false)
+  })
+})
+
 describe('values', () => {
   it.each<[schema: JsonSchema, values: readonly unknown[], others: readonly unknown[]]>([
     [{ enum: [1, 2, 3], minimum: 3 }, [3], [1, 2]],
@@ -435,6 +467,9 @@ describe('schemas', () => {
     ['#/properties/a/items', { type: 'object', properties: { a: { items: { if: true } } } }],
     ['nonsense', { type: 'nonsense' }],
     ['nowhere', { $ref: '#/nowhere' }],
+    ['references without "~"', { $ref: '#/$defs/a~1b', $defs: { 'a/b': { type: 'null' } } }],
+    ['"a"', { type: 'object', properties: { a: false }, required: ['a'] }],
+    ['"a" beside "additionalProperties"', { type: 'object', properties: { a: false }, additionalProperties: true }],
   ])('with %s are refused by name', async (word, schema) => {
     const refused = formats.prepare({ type: 'json-schema', schema })
     await expect(refused).rejects.toMatchObject({ code: 'bad-option' })

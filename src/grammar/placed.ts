@@ -1,8 +1,9 @@
 /**
- * Rules of our own in the grammar that the library makes of a schema: for numbers between bounds, patterns and strings of limited length
+ * Rules of our own in the grammar that the library makes of a schema: for names that have to be escaped, numbers between bounds, patterns and strings of limited length
  * its own rules let come what the schema forbids. Where such a rule belongs the library finds a constant, and the constant becomes the rule.
  */
 import { omit } from '../util/omit.ts'
+import { textRule } from './characters.ts'
 import { isAmbiguous, lengthRule, mapSchemas, type Lengths } from './lengths.ts'
 import { boundKeys, numberRule } from './number-ranges.ts'
 import { jsonPatternRule } from './regex.ts'
@@ -26,7 +27,8 @@ export function placeRules(schema: JsonSchema, lengths: Lengths): PlacedSchema {
     rules.set(rule, known)
     return { const: known }
   }
-  const change = (own: Keywords): Keywords => {
+  const change = (given: Keywords): Keywords => {
+    const own = withSafeNames(withItems(given), (text) => String(place(textRule(text))['const']))
     const values = keptValues(own)
     if (values) return { ...omit(own, 'const', ...choosingKeys), enum: values }
     const types = [own['type']].flat()
@@ -58,6 +60,33 @@ export function placeRules(schema: JsonSchema, lengths: Lengths): PlacedSchema {
 // ---------------------------------------------------------------------------------------------------------------
 
 type Keywords = Readonly<Record<string, unknown>>
+
+/** Without items that it knows the library writes none, however many there must be. */
+function withItems(own: Keywords): Keywords {
+  const { type, prefixItems, minItems, maxItems } = own
+  const most = Array.isArray(prefixItems) ? prefixItems.length : 0
+  const isKnown = ['items', 'additionalItems', 'unevaluatedItems'].some((key) => key in own)
+  if (isKnown || ![type].flat().includes('array') || Math.max(Number(minItems ?? 0), Number(maxItems ?? 0)) <= most)
+    return own
+  return { ...own, items: true }
+}
+
+/** The library writes names as they are, and no property that may have no value. */
+function withSafeNames(own: Keywords, place: (text: string) => string): Keywords {
+  const { properties, required } = own
+  if (typeof properties !== 'object' || properties === null) return own
+  const safe = (name: unknown): unknown =>
+    typeof name === 'string' && UNSAFE.test(name) ? place(JSON.stringify(name)) : name
+  const entries = Object.entries(properties).filter(([, schema]) => schema !== false)
+  return {
+    ...own,
+    properties: Object.fromEntries(entries.map(([name, schema]) => [safe(name), schema])),
+    ...(Array.isArray(required) && { required: required.map(safe) }),
+  }
+}
+
+/** What a name in JSON escapes. */
+const UNSAFE = /["\\\p{Cc}\p{Surrogate}]/u
 
 function hasBounds(own: Keywords): boolean {
   return boundKeys.some((key) => key in own)

@@ -110,16 +110,28 @@ function* troublesOf(schema: Keywords, place: string): Generator<Trouble, void, 
   yield* troublesOfPattern(schema, place)
   yield* troublesOfValues(schema, place)
   yield* troublesWithoutType(schema, place)
-  const { required, properties } = schema
-  const stranger: unknown = Array.isArray(required)
-    ? required.find((name) => typeof name !== 'string' || !isObject(properties) || !Object.hasOwn(properties, name))
-    : undefined
+  yield* troublesOfNames(schema, place)
+}
+
+function* troublesOfNames(schema: Keywords, place: string): Generator<Trouble, void, undefined> {
+  const { required, properties, $ref } = schema
+  if (typeof $ref === 'string' && /[~%]/.test($ref)) {
+    yield { keys: ['$ref'], error: errorAt(place, 'references without "~" and "%"', JSON.stringify($ref)) }
+  }
+  const named = isObject(properties) ? properties : {}
+  const isListed = (name: unknown): boolean =>
+    typeof name === 'string' && Object.hasOwn(named, name) && named[name] !== false
+  const stranger: unknown = Array.isArray(required) ? required.find((name) => !isListed(name)) : undefined
   // Only listed properties are written.
   if (stranger !== undefined) {
-    yield {
-      keys: ['required'],
-      error: errorAt(place, 'every name of "required" in "properties"', JSON.stringify(stranger)),
-    }
+    const expected = 'every name of "required" in "properties", with more than false'
+    yield { keys: ['required'], error: errorAt(place, expected, JSON.stringify(stranger)) }
+  }
+  const others = ['additionalProperties', 'unevaluatedProperties'].filter((key) => (schema[key] ?? false) !== false)
+  const forbidden = Object.keys(named).find((name) => named[name] === false)
+  if (forbidden !== undefined && others[0] !== undefined) {
+    const got = `${JSON.stringify(forbidden)} beside "${others[0]}"`
+    yield { keys: others, error: errorAt(place, 'no properties that are false where others may come', got) }
   }
 }
 
