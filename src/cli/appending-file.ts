@@ -111,7 +111,8 @@ async function openToAppend(path: string): Promise<FileHandle> {
   try {
     // It may have been there before. What is another user's stays as that user made it; so do pipes and devices.
     const found = await file.stat()
-    if (found.isFile() && found.uid === process.getuid?.()) await file.chmod(OWNER_ONLY)
+    // Disks without rights (vfat) can keep nobody out: that is known to whoever mounted them.
+    if (found.isFile() && found.uid === process.getuid?.()) await file.chmod(OWNER_ONLY).catch(() => undefined)
     return file
   } catch (error) {
     await file.close()
