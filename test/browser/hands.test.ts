@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Engine } from '../../src/engine/index.ts'
 import { createApp, listen, type Listening } from '../../src/server/index.ts'
 import { closeTiny, openTiny } from '../server/open.ts'
-import { findBrowser } from './browser.ts'
+import { findBrowser, violations } from './browser.ts'
 import { ask, openPage, send, setUp, slowly } from './page.ts'
 
 const executable = findBrowser()
@@ -190,5 +190,28 @@ describe.skipIf(executable === undefined)(title, () => {
     )
     expect(await page.locator('.question').count()).toBe(0)
     expect(await field.inputValue()).toBe('ni hao')
+  })
+
+  it('neither sends nor keeps a number that the server refuses, and says what it takes', async () => {
+    const page = await open()
+    await setUp(page, 8)
+    const wrong = { 'Top-p': '5', 'Top-k': '2.5', Temperature: '-1', Nodes: '256', 'Most tokens': '1e400' }
+    for (const [label, text] of Object.entries(wrong)) {
+      const field = page.getByLabel(label)
+      await field.focus()
+      await page.keyboard.press('ControlOrMeta+a')
+      await page.keyboard.type(text)
+      await page.keyboard.press('Tab')
+      expect(await field.getAttribute('aria-invalid'), label).toBe('true')
+    }
+    expect(await page.locator('.wrong').count()).toBe(5)
+    expect(await page.getByLabel('Top-p').inputValue()).toBe('5')
+    expect(await violations(page)).toEqual([])
+    await ask(page, 'red')
+    expect(await page.locator('.alarm').count()).toBe(0)
+    expect(await page.evaluate(`localStorage.getItem('heterospec.settings')`)).toContain('"maxTokens":8,')
+    await page.getByLabel('Top-p').fill('0.93')
+    await expect.poll(() => page.locator('.wrong').count()).toBe(4)
+    expect(await page.evaluate(`localStorage.getItem('heterospec.settings')`)).toContain('"topP":0.93,')
   })
 })

@@ -55,6 +55,38 @@ export interface Message {
   readonly content: string
 }
 
+/** What a number may be; `step`: of the arrow keys. */
+export interface Limits {
+  readonly min: number
+  readonly max: number
+  readonly step: number
+  readonly isWhole: boolean
+}
+
+const share = { min: 0, max: 1, step: 0.05, isWhole: false }
+const whole = { min: 0, max: Number.MAX_SAFE_INTEGER, step: 1, isWhole: true }
+
+/** As the server has them. */
+export const limits = {
+  temperature: { min: 0, max: 1e6, step: 0.1, isWhole: false },
+  topP: share,
+  topK: whole,
+  seed: whole,
+  maxTokens: { ...whole, min: 1 },
+  nodes: { ...whole, min: 1, max: 255 },
+} as const satisfies Readonly<Record<string, Limits>>
+
+/** Whether a number is one that the server takes. */
+export function isWithin({ min, max, isWhole }: Limits, value: unknown): value is number {
+  return typeof value === 'number' && value >= min && value <= max && (!isWhole || Number.isInteger(value))
+}
+
+/** What is taken, for people. */
+export function limitWords({ min, max, isWhole }: Limits): string {
+  const range = max >= 1e6 ? `${min} or more` : `${min} to ${max}`
+  return isWhole ? `a whole number, ${range}` : range
+}
+
 /** Greedy, of moderate length, drafted as the server was started. */
 export const defaultSettings: Settings = {
   system: '',
@@ -74,15 +106,15 @@ export function readSettings(text: string | undefined): Settings {
   const { method, budget, nodes } = defaultSettings.speculation
   return {
     system: typeof kept['system'] === 'string' ? kept['system'] : defaultSettings.system,
-    temperature: numberFrom(0, kept['temperature']) ?? defaultSettings.temperature,
-    topP: numberFrom(0, kept['topP']),
-    topK: numberFrom(0, kept['topK']),
-    maxTokens: numberFrom(1, kept['maxTokens']),
-    seed: numberFrom(0, kept['seed']),
+    temperature: numberFrom(limits.temperature, kept['temperature']) ?? defaultSettings.temperature,
+    topP: numberFrom(limits.topP, kept['topP']),
+    topK: numberFrom(limits.topK, kept['topK']),
+    maxTokens: numberFrom(limits.maxTokens, kept['maxTokens']),
+    seed: numberFrom(limits.seed, kept['seed']),
     speculation: {
       method: keyOf(methods, speculation['method']) ?? method,
       budget: keyOf(budgets, speculation['budget']) ?? budget,
-      nodes: numberFrom(1, speculation['nodes']) ?? nodes,
+      nodes: numberFrom(limits.nodes, speculation['nodes']) ?? nodes,
     },
   }
 }
@@ -154,8 +186,8 @@ function textOf(messages: readonly Message[]): string {
   return messages.map(({ role, content }, at) => (role === 'user' && at > 0 ? `\n${content}` : content)).join('')
 }
 
-function numberFrom(least: number, value: unknown): number | undefined {
-  return typeof value === 'number' && value >= least ? value : undefined
+function numberFrom(limit: Limits, value: unknown): number | undefined {
+  return isWithin(limit, value) ? value : undefined
 }
 
 function keyOf<Key extends string>(table: Readonly<Record<Key, string>>, value: unknown): Key | undefined {

@@ -1,12 +1,16 @@
 /** Settings of a conversation: system prompt, sampling, speculation. They hold from the next answer on. */
 import type { ComponentChildren } from 'preact'
-import { useId } from 'preact/hooks'
+import { useId, useState } from 'preact/hooks'
 import {
   budgets,
   defaultSettings,
   hasBudget,
   isDefault,
+  isWithin,
+  limits,
+  limitWords,
   methods,
+  type Limits,
   type Settings,
   type Speculation,
 } from '../data/settings.ts'
@@ -73,9 +77,7 @@ export function SpeculationView(props: {
       <NumberField
         label="Nodes"
         value={speculation.nodes}
-        min={1}
-        max={255}
-        step={1}
+        limit={limits.nodes}
         disabled={!hasBudget(speculation) || speculation.budget !== 'fixed'}
         onChange={(nodes) => onChange({ ...speculation, nodes: nodes ?? 8 })}
       />
@@ -96,18 +98,16 @@ function SamplingView(props: {
       <NumberField
         label="Temperature"
         value={settings.temperature}
-        min={0}
-        step={0.1}
+        limit={limits.temperature}
         onChange={(temperature) => set({ temperature: temperature ?? 0 })}
       />
-      <NumberField label="Top-p" value={settings.topP} min={0} max={1} step={0.05} onChange={(topP) => set({ topP })} />
-      <NumberField label="Top-k" value={settings.topK} min={0} step={1} onChange={(topK) => set({ topK })} />
-      <NumberField label="Seed" value={settings.seed} min={0} step={1} onChange={(seed) => set({ seed })} />
+      <NumberField label="Top-p" value={settings.topP} limit={limits.topP} onChange={(topP) => set({ topP })} />
+      <NumberField label="Top-k" value={settings.topK} limit={limits.topK} onChange={(topK) => set({ topK })} />
+      <NumberField label="Seed" value={settings.seed} limit={limits.seed} onChange={(seed) => set({ seed })} />
       <NumberField
         label="Most tokens"
         value={settings.maxTokens}
-        min={1}
-        step={1}
+        limit={limits.maxTokens}
         onChange={(maxTokens) => set({ maxTokens })}
       />
     </fieldset>
@@ -144,31 +144,48 @@ function Choice<Key extends string>(props: {
 
 /**
  * An empty field is no number: the server's own. What is typed counts when the field is left: half a number ("0.") is none yet.
+ * What the server would refuse stays in the field with a word about it, and does not count.
  */
 function NumberField(props: {
   readonly label: string
   readonly value: number | undefined
-  readonly min: number
-  readonly max?: number
-  readonly step: number
+  readonly limit: Limits
   readonly disabled?: boolean
   readonly onChange: (value: number | undefined) => void
 }): ComponentChildren {
   const id = useId()
-  const { label, value, onChange, ...rest } = props
-  const read = (text: string): number | undefined =>
-    text === '' || Number.isNaN(Number(text)) ? undefined : Number(text)
+  const { label, value, limit, disabled = false, onChange } = props
+  // Until the value is set in another way.
+  const [wrong, setWrong] = useState<{ readonly text: string; readonly value: number | undefined }>()
+  const isWrong = wrong !== undefined && wrong.value === value && !disabled
+  const read = (field: HTMLInputElement): void => {
+    const next = field.value === '' ? undefined : Number(field.value)
+    const isRight = !field.validity.badInput && (next === undefined || isWithin(limit, next))
+    setWrong(isRight ? undefined : { text: field.value, value })
+    if (isRight) onChange(next)
+  }
   return (
     <div class="field">
       <label for={id}>{label}</label>
       <input
         id={id}
         type="number"
-        value={value ?? ''}
+        value={isWrong ? wrong.text : (value ?? '')}
         placeholder="server’s"
-        onChange={(event) => onChange(read(event.currentTarget.value))}
-        {...rest}
+        min={limit.min}
+        max={limit.max}
+        step={limit.step}
+        disabled={disabled}
+        aria-invalid={isWrong}
+        aria-describedby={isWrong ? `${id}-wrong` : undefined}
+        onChange={(event) => read(event.currentTarget)}
+        onInput={(event) => isWrong && read(event.currentTarget)}
       />
+      {isWrong && (
+        <p class="wrong" id={`${id}-wrong`} role="alert">
+          Not used: expected {limitWords(limit)}
+        </p>
+      )}
     </div>
   )
 }
