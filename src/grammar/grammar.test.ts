@@ -243,6 +243,17 @@ describe('names and items', () => {
   })
 })
 
+it.each<[format: string, good: readonly string[], bad: readonly string[]]>([
+  ['email', ['a.b+c@d-e.example', "o'x@y"], ['a', '@b', 'a@-b', '\\"\\x\\"@b']],
+  ['json-pointer', ['', '/a/~0b/~1', '/あ'], ['a', '/~2', '/\n', '/"']],
+  ['relative-json-pointer', ['0#', '1/a'], ['01#', '/a', '1/"']],
+  ['date-time', ['2024-02-29T23:59:59Z', '2024-01-01T00:00:00.5+02:00'], ['2024-02-29T23:60:00Z', '2024-01-01']],
+])('format %s takes %j, and not %j', async (format, good, bad) => {
+  const form: AnswerForm = { type: 'json-schema', schema: { type: ['string', 'null'], format } }
+  for (const text of good) expect(await takes(form, `"${text}"`), text).toBe(true)
+  for (const text of bad) expect(await takes(form, `"${text}"`), text).toBe(false)
+})
+
 describe('values', () => {
   it.each<[schema: JsonSchema, values: readonly unknown[], others: readonly unknown[]]>([
     [{ enum: [1, 2, 3], minimum: 3 }, [3], [1, 2]],
@@ -467,7 +478,8 @@ describe('schemas', () => {
     ['#/properties/a/items', { type: 'object', properties: { a: { items: { if: true } } } }],
     ['nonsense', { type: 'nonsense' }],
     ['nowhere', { $ref: '#/nowhere' }],
-    ['references without "~"', { $ref: '#/$defs/a~1b', $defs: { 'a/b': { type: 'null' } } }],
+    ['references into the schema', { $ref: 'http://example.com/x' }],
+    ['without "~" and "%"', { $ref: '#/$defs/a~1b', $defs: { 'a/b': { type: 'null' } } }],
     ['"a"', { type: 'object', properties: { a: false }, required: ['a'] }],
     ['"a" beside "additionalProperties"', { type: 'object', properties: { a: false }, additionalProperties: true }],
   ])('with %s are refused by name', async (word, schema) => {

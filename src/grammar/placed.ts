@@ -35,7 +35,7 @@ export function placeRules(schema: JsonSchema, lengths: Lengths): PlacedSchema {
     const ruleOf = (type: unknown): string | undefined => {
       if (type === 'integer' || type === 'number') return hasBounds(own) ? numberRule(own, type) : undefined
       if (type !== 'string') return undefined
-      const { pattern } = own
+      const pattern = own['pattern'] ?? formats[String(own['format'])]
       return typeof pattern === 'string' ? jsonPatternRule(pattern) : lengthRule(own, lengths.least, isPlain)
     }
     const placed = types.map((type) => ({ type, rule: ruleOf(type) }))
@@ -83,6 +83,18 @@ function withSafeNames(own: Keywords, place: (text: string) => string): Keywords
     properties: Object.fromEntries(entries.map(([name, schema]) => [safe(name), schema])),
     ...(Array.isArray(required) && { required: required.map(safe) }),
   }
+}
+
+const word = '[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?'
+const atom = "[\\w!#$%&'*+/=?^`{|}~-]+"
+const steps = '(/([^/~]|~[01])*)*'
+
+/** Formats whose rules in the library let come what is no JSON, or 60 minutes. */
+const formats: Readonly<Record<string, string>> = {
+  email: String.raw`${atom}(\.${atom})*@${word}(\.${word})*`,
+  'json-pointer': steps,
+  'relative-json-pointer': `(0|[1-9][0-9]*)(#|${steps})`,
+  'date-time': String.raw`\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3])(:[0-5]\d){2}(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)`,
 }
 
 /** What a name in JSON escapes. */

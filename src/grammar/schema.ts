@@ -115,8 +115,9 @@ function* troublesOf(schema: Keywords, place: string): Generator<Trouble, void, 
 
 function* troublesOfNames(schema: Keywords, place: string): Generator<Trouble, void, undefined> {
   const { required, properties, $ref } = schema
-  if (typeof $ref === 'string' && /[~%]/.test($ref)) {
-    yield { keys: ['$ref'], error: errorAt(place, 'references without "~" and "%"', JSON.stringify($ref)) }
+  if (typeof $ref === 'string' && !/^#(\/[^~%]*)?$/.test($ref)) {
+    const expected = 'references into the schema ("#/..."), without "~" and "%"'
+    yield { keys: ['$ref'], error: errorAt(place, expected, JSON.stringify($ref)) }
   }
   const named = isObject(properties) ? properties : {}
   const isListed = (name: unknown): boolean =>
