@@ -9,6 +9,15 @@ import { defaultSettings, nameOf, requestOf, type Message, type Settings, type S
 export interface Turn {
   readonly question: string
   readonly answer: Answer
+  /** The answer before this one, if it was asked for again. */
+  readonly before?: Answer | undefined
+}
+
+/** The answer whose text stands there: the one before, until a new one has begun, and where it never did. */
+export function standing({ answer, before }: Turn): Answer {
+  const state = answer.state.value
+  const isNothing = state === 'waiting' || (answer.text === '' && (state === 'failed' || state === 'stopped'))
+  return before && isNothing ? before : answer
 }
 
 /** The round and node that are looked at. */
@@ -84,12 +93,12 @@ export class Store {
     return this.about.value?.chats ?? true
   }
 
-  /** Asks the next question. */
-  async ask(question: string): Promise<void> {
+  /** Asks the next question. `before`: its answer so far, if it is asked again. */
+  async ask(question: string, before?: Answer): Promise<void> {
     const settings = this.settings.value
     const answer = new Answer(nameOf(settings.speculation))
     const messages = [...messagesOf(this.turns.value), { role: 'user', content: question } as const]
-    this.turns.value = [...this.turns.value, { question, answer }]
+    this.turns.value = [...this.turns.value, { question, answer, before }]
     this.shown.value = undefined
     this.look.value = newest
     await answer.run(this.api, requestOf(settings, messages, this.chats))
@@ -103,7 +112,7 @@ export class Store {
     const last = this.turns.value.at(-1)
     if (!last) return
     this.turns.value = this.turns.value.slice(0, -1)
-    await this.ask(last.question)
+    await this.ask(last.question, standing(last))
   }
 
   /** Takes the last question back, to be written anew. */
@@ -143,9 +152,10 @@ const withoutAndWith: Pair<Speculation> = [
 /** Questions without an answer are left out: templates want the roles in turn. */
 function messagesOf(turns: readonly Turn[]): Message[] {
   return turns
-    .filter(({ answer }) => answer.text !== '')
-    .flatMap(({ question, answer }): Message[] => [
+    .map((turn) => ({ question: turn.question, text: standing(turn).text }))
+    .filter(({ text }) => text !== '')
+    .flatMap(({ question, text }): Message[] => [
       { role: 'user', content: question },
-      { role: 'assistant', content: answer.text },
+      { role: 'assistant', content: text },
     ])
 }

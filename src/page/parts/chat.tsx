@@ -2,7 +2,7 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import type { Answer } from '../data/answer.ts'
-import { sentenceOf, type Turn } from '../data/store.ts'
+import { sentenceOf, standing, type Turn } from '../data/store.ts'
 import { writeTraceFile } from '../data/trace-file.ts'
 import { count, figure, seconds } from '../data/words.ts'
 import { BeginOrStop } from './begin-or-stop.tsx'
@@ -19,7 +19,8 @@ import { Tokens } from './tokens.tsx'
 export function Chat(): ComponentChildren {
   const store = useStore()
   const turns = store.turns.value
-  const shown = store.shown.value ?? turns.at(-1)?.answer
+  const last = turns.at(-1)
+  const shown = store.shown.value ?? (last && standing(last))
   useEscape(() => store.working?.stop())
   return (
     <div class="chat">
@@ -87,10 +88,11 @@ function TurnView({ turn, isLast }: { readonly turn: Turn; readonly isLast: bool
   const store = useStore()
   const { question, answer } = turn
   useAnswer(answer)
-  const isShown = (store.shown.value ?? store.turns.value.at(-1)?.answer) === answer
+  const text = standing(turn)
+  const isShown = store.shown.value ? store.shown.value === text : isLast
   const look = store.look.value
   const pick = (round: number, node: number | 'own'): void => {
-    store.shown.value = isLast ? undefined : answer
+    store.shown.value = isLast ? undefined : text
     store.look.value = { round, node }
   }
   const isOpen = answer.isOpen
@@ -100,17 +102,13 @@ function TurnView({ turn, isLast }: { readonly turn: Turn; readonly isLast: bool
         {question}
       </article>
       <article class="answer" aria-label="Answer" aria-busy={isOpen}>
-        <Tokens answer={answer} round={isShown ? look.round : undefined} onPick={pick} />
+        <Tokens answer={text} round={isShown ? look.round : undefined} onPick={pick} />
         {answer.state.value === 'failed' && <p class="alarm">{sentenceOf(answer)}</p>}
         <footer>
           <Summary answer={answer} />
           <p class="actions">
-            {!isOpen && answer.rounds.length > 0 && (
-              <button
-                type="button"
-                class="small"
-                onClick={() => saveFile('trace.jsonl', writeTraceFile(answer.rounds))}
-              >
+            {!isOpen && text.rounds.length > 0 && (
+              <button type="button" class="small" onClick={() => saveFile('trace.jsonl', writeTraceFile(text.rounds))}>
                 Save trace
               </button>
             )}
@@ -118,7 +116,7 @@ function TurnView({ turn, isLast }: { readonly turn: Turn; readonly isLast: bool
           </p>
         </footer>
       </article>
-      {isLast && answer.rounds.length > 0 && <OriginLegend rounds={answer.rounds} />}
+      {isLast && text.rounds.length > 0 && <OriginLegend rounds={text.rounds} />}
     </>
   )
 }
