@@ -4,12 +4,14 @@ import { describe, expect, it } from 'vitest'
 import type { DraftRound, DraftSession } from '../draft/index.ts'
 import type { AnswerConstraint } from '../grammar/index.ts'
 import { createPolicy } from '../policy/index.ts'
-import { chainTree, createTree, type Ranked, type TokenTree } from '../tree/index.ts'
+import { chainTree, createTree, type Ranked, type Scores, type TokenTree } from '../tree/index.ts'
 import { ConstrainedDraft } from './constrained-draft.ts'
 
 const OWN = 0
 const FORCED = 1
 const MOST = 16
+
+const noScores: Scores = { logits: () => expect.fail('nobody asks'), features: () => expect.fail('nobody asks') }
 
 /** A drafter that says this tree. */
 function drafterOf(tree: TokenTree): DraftSession<Ranked> {
@@ -84,5 +86,26 @@ describe('what must come', () => {
     const found = await propose(tree, { nodes: 21 })
     expect(found.size).toBe(22)
     expect([...found.sources].filter((source) => source === FORCED).length).toBeLessThan(MOST)
+  })
+
+  it('is drafted now and then only by whoever spells it otherwise, and again by whoever does not', async () => {
+    const parts = { draft: drafterOf(createTree(99)), constraint: counting(), source: FORCED, room: () => 1000 }
+    using draft = new ConstrainedDraft(parts)
+    const round: DraftRound = { tokens: [99], budget: { depth: 0, width: 1, nodes: 0 }, policy: createPolicy({ policy: 'off' }) } // prettier-ignore
+    /** Rows of so many rounds in which all that was drafted comes true, or nothing. */
+    const rows = async (rounds: number, isRight: boolean): Promise<number> => {
+      let count = 0
+      for (let at = 0; at < rounds; at++) {
+        const { tree } = await draft.propose(round)
+        count += tree.size - 1
+        const accepted = isRight ? Array.from({ length: tree.size - 1 }, (_, node) => node + 1) : []
+        draft.observe({ tree, accepted, next: 0, context: 0, draftMs: 0, verifyMs: 0 }, noScores)
+      }
+      return count
+    }
+    await rows(16, false)
+    expect(await rows(64, false)).toBe(4 * MOST)
+    await rows(16, true)
+    expect(await rows(64, true)).toBe(64 * MOST)
   })
 })

@@ -17,8 +17,14 @@ import {
 
 /** Most tokens that are drafted in one place because they must come, and most rows of a round that was to draft less. */
 const MOST_FORCED = 16
-/** What must come may still be spelled otherwise. */
-const FORCED_LOG_PROB = Math.log(0.95)
+/** What must come may still be spelled otherwise: by most models it is not. */
+const SPELLED_SO = 0.95
+/** Share of the latest word in how often it is spelled as it was drafted. */
+const LATEST = 0.2
+/** Below this it is drafted now and then only, */
+const WORTH_FORCING = 0.5
+/** once in so many rounds: rows that never come true make a round slower than plain decoding. */
+const TRY_EVERY = 16
 /** A leaf less likely than this is not worth going on from. */
 const LIKELY_LOG_PROB = Math.log(0.5)
 
@@ -35,6 +41,9 @@ export interface ConstrainedParts {
 /** A session whose trees keep to a constraint. */
 export class ConstrainedDraft implements DraftSession<Ranked> {
   readonly #parts: ConstrainedParts
+  /** How often what must come was spelled as it was drafted. */
+  #spelledSo = SPELLED_SO
+  #rounds = 0
 
   constructor(parts: ConstrainedParts) {
     this.#parts = parts
@@ -45,6 +54,7 @@ export class ConstrainedDraft implements DraftSession<Ranked> {
     const { tree: drafted } = await draft.propose(round)
     const reached = constraint.reachable(round.tokens, drafted)
     const tree = drafted.keep(reached)
+    if (this.#spelledSo < WORTH_FORCING && ++this.#rounds % TRY_EVERY !== 0) return pruneTree(tree, round.budget.nodes)
     this.#force(tree, 0, round.tokens)
     const leaf = likeliestLeaf(tree)
     if (leaf > 0) this.#force(tree, leaf, round.tokens)
@@ -53,6 +63,12 @@ export class ConstrainedDraft implements DraftSession<Ranked> {
   }
 
   observe(outcome: RoundOutcome, scores: Scores): void {
+    const { tree, accepted } = outcome
+    for (const node of [0, ...accepted]) {
+      const forced = tree.children(node).find((child) => tree.sources[child] === this.#parts.source)
+      if (forced === undefined) continue
+      this.#spelledSo += LATEST * ((accepted.includes(forced) ? 1 : 0) - this.#spelledSo)
+    }
     this.#parts.draft.observe(outcome, scores)
   }
 
@@ -69,7 +85,7 @@ export class ConstrainedDraft implements DraftSession<Ranked> {
     let at = node
     for (const token of constraint.forced(tokens, path, most)) {
       const known = tree.child(at, token)
-      at = known >= 0 ? known : tree.add(at, token, FORCED_LOG_PROB, source)
+      at = known >= 0 ? known : tree.add(at, token, Math.log(this.#spelledSo), source)
     }
   }
 }
