@@ -7,6 +7,7 @@ import { Option, type Command } from '@commander-js/extra-typings'
 import * as z from 'zod'
 import { sampleOptions } from '../sample/index.ts'
 import type { EngineOptions, GenerateRequest } from '../engine/index.ts'
+import { MOST_THREADS } from '../util/env.ts'
 import { flagsOf, readFlags, show, spellingOf, type Flag, type FlagGroup, type Typed } from './flags.ts'
 import { speculationFlags } from './speculation.ts'
 
@@ -14,7 +15,7 @@ const engineSchema = z.strictObject({
   threads: z
     .int()
     .min(1)
-    .max(512)
+    .max(MOST_THREADS)
     .optional()
     .describe('threads of the model; default: one per usable core, at most 16'),
   context: z

@@ -9,6 +9,9 @@ export type Range = readonly [first: number, last: number]
 /** Characters that the sets of a form may write out, all together: each costs a tenth of a millisecond, once. Twice the usual Chinese ones. */
 export const MOST_WRITTEN = 45_000
 
+/** Control characters that escapes name, by their letters. */
+export const controlCodes: Readonly<Record<string, number>> = { n: 10, r: 13, t: 9, f: 12, v: 11, 0: 0 }
+
 /** The characters that are not in the set. */
 export function complementOf(ranges: readonly Range[]): Range[] {
   const found: Range[] = []

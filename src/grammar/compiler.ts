@@ -103,6 +103,7 @@ export class FormatCompiler implements Disposable {
   }
 
   async #compile(form: AnswerForm): Promise<Compiled> {
+    checkForm(form)
     const source = await this.#read(form)
     this.#workshop ??= this.#openWorkshop()
     const { library, compiler, byteCompiler, spelling } = await this.#workshop
@@ -127,7 +128,6 @@ export class FormatCompiler implements Disposable {
 
   /** The grammar of a form: text, or a structure of texts. Limits of strings from `least` characters on are left out. */
   async #read(form: AnswerForm, least?: number): Promise<string | StructuralTagFormat> {
-    checkForm(form)
     this.#reader ??= loadGrammarLibrary()
     const library = await this.#reader
     try {

@@ -1,6 +1,6 @@
 /** Sets of characters in grammars of callers: those that the library would cut to one byte are written out. All else stays as it is. */
 import { UsageError } from '../util/errors.ts'
-import { complementOf, MOST_WRITTEN, setRule, writtenOf, type Range } from './characters.ts'
+import { complementOf, controlCodes, MOST_WRITTEN, setRule, writtenOf, type Range } from './characters.ts'
 import { copiesOf } from './regex.ts'
 
 /** The grammar (EBNF) with sets that the library reads as they are meant. Throws `bad-option` where they would write out too much. */
@@ -25,14 +25,14 @@ export function withSafeSets(grammar: string): string {
 const PARTS = /#[^\n]*|"(?:\\[^]|[^"\\])*"|\[(\^?)((?:\\[^]|[^\]\\])*)\](\{[\d,\s]*\})?/g
 
 const SIGN = /\\x([0-9a-fA-F]{1,2})|\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})|\\([^])|([^])/gu
-const controls: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', f: '\f', v: '\v', b: '\b', 0: '\0' }
+const controls: Readonly<Record<string, number>> = { ...controlCodes, b: 8 }
 
 /** The characters between the brackets. */
 function rangesOf(inside: string): Range[] {
   const signs = [...inside.matchAll(SIGN)].map(([text, x, u, long, escape, plain]) => {
     const hex = x ?? u ?? long
-    const own = escape === undefined ? plain : (controls[escape] ?? escape)
-    return { code: hex === undefined ? (own?.codePointAt(0) ?? 0) : Number.parseInt(hex, 16), isDash: text === '-' }
+    const own = controls[escape ?? ''] ?? (escape ?? plain)?.codePointAt(0) ?? 0
+    return { code: hex === undefined ? own : Number.parseInt(hex, 16), isDash: text === '-' }
   })
   const found: Range[] = []
   for (let at = 0; at < signs.length; at++) {

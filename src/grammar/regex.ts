@@ -3,7 +3,7 @@
  * library's own way lets alternatives out of their place and takes no characters but ASCII in sets.
  */
 import { UsageError } from '../util/errors.ts'
-import { commonOf, complementOf, MOST_WRITTEN, setRule, writtenOf, type Range } from './characters.ts'
+import { commonOf, complementOf, controlCodes, MOST_WRITTEN, setRule, writtenOf, type Range } from './characters.ts'
 
 /** The expression of the texts that match. Throws `bad-option` for what has none. */
 export function regexRule(pattern: string): string {
@@ -87,7 +87,6 @@ const classes: Readonly<Record<string, readonly Range[]>> = {
   ...{ d: digits, w: letters, s: blanks },
   ...{ D: complementOf(digits), W: complementOf(letters), S: complementOf(blanks) },
 }
-const controls: Readonly<Record<string, number>> = { n: 10, r: 13, t: 9, f: 12, v: 11, 0: 0 }
 
 /** How often the library writes out what comes with this quantifier; beyond that it counts. */
 export function copiesOf(quantifier: string): number {
@@ -187,7 +186,7 @@ class RegexReader {
     const letter = this.#take(/[^]/)?.[0] ?? ''
     const known = classes[letter]
     if (known) return known
-    if (Object.hasOwn(controls, letter) && !this.#take(/(?<=0)\d/)) return one(controls[letter] ?? 0)
+    if (Object.hasOwn(controlCodes, letter) && !this.#take(/(?<=0)\d/)) return one(controlCodes[letter] ?? 0)
     if (letter === 'b' && inSet) return one(8)
     if (letter === '' || /[\p{L}\p{N}]/u.test(letter)) this.#fail('with escapes of characters', `"\\${letter}"`)
     return one(letter.codePointAt(0) ?? 0)

@@ -2,6 +2,7 @@
  * One compute device with its persistent threads, and the queue that lets one computation run at a time.
  * Computation happens on a thread of its own: the event loop stays alive.
  */
+import { MOST_THREADS } from '../util/env.ts'
 import { DisposedError, NativeError, UsageError } from '../util/errors.ts'
 import { countHandle, DEVICE_CPU, isNull, kernelThread, loadKernels } from '../ffi/index.ts'
 import type { BackendPtr, BufferTypePtr, Device, Ggml, Kernels, GraphPtr, NativeThread } from '../ffi/index.ts'
@@ -19,8 +20,6 @@ export interface BackendOptions {
   readonly onBuild?: (() => void) | undefined
 }
 
-const MAX_THREADS = 512
-
 export class Backend implements AsyncDisposable {
   readonly ggml: Ggml
   readonly threads: number
@@ -36,10 +35,10 @@ export class Backend implements AsyncDisposable {
 
   constructor(ggml: Ggml, options: BackendOptions) {
     const { threads } = options
-    if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS) {
+    if (!Number.isInteger(threads) || threads < 1 || threads > MOST_THREADS) {
       throw new UsageError(
         'bad-option',
-        `expected 1 to ${MAX_THREADS} threads, got ${threads}; leave the option out for a good default`,
+        `expected 1 to ${MOST_THREADS} threads, got ${threads}; leave the option out for a good default`,
       )
     }
     this.ggml = ggml

@@ -62,8 +62,8 @@ function threadsOf(text: string | undefined): number | undefined {
   throw new UsageError('bad-option', message)
 }
 
-/** As ggml has it. */
-const MOST_THREADS = 512
+/** As ggml has it (`GGML_MAX_N_THREADS`). */
+export const MOST_THREADS = 512
 
 /** The environment for a child process: ours, with some variables set. */
 export function childEnvironment(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {

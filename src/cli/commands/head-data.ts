@@ -3,7 +3,7 @@ import { Option, type Command } from '@commander-js/extra-typings'
 import * as z from 'zod'
 import { availableParallelism } from 'node:os'
 import { contextOf, makeData, openTarget, type DataReport, type MakeDataOptions } from '../../train/index.ts'
-import { readEnvironment } from '../../util/env.ts'
+import { MOST_THREADS, readEnvironment } from '../../util/env.ts'
 import { UsageError } from '../../util/errors.ts'
 import { compactJson } from '../compact-json.ts'
 import { flagsOf, readFlags, type FlagGroup, type Typed } from '../flags.ts'
@@ -31,7 +31,7 @@ const dataOptions = z.strictObject({
   candidates: z.int().min(1).max(256).default(50).describe('answers are drawn among so many likeliest tokens'),
   sequences: z.int().min(1).max(512).default(32).describe('conversations at the same time'),
   seed: z.int().min(0).default(0).describe('same seed, same conversations'),
-  threads: z.int().min(1).max(512).optional().describe('threads of the model; default: one per usable core'),
+  threads: z.int().min(1).max(MOST_THREADS).optional().describe('threads of the model; default: one per usable core'),
   json: z.boolean().default(false).describe('print one JSON document as the last line'),
   quiet: z.boolean().default(false).describe('no progress'),
 })

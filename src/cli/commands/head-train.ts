@@ -14,7 +14,7 @@ import {
   type HeadRunSummary,
   type TrainingText,
 } from '../../train/index.ts'
-import { readEnvironment } from '../../util/env.ts'
+import { MOST_THREADS, readEnvironment } from '../../util/env.ts'
 import { UsageError } from '../../util/errors.ts'
 import { compactJson } from '../compact-json.ts'
 import { flagsOf, readFlags, type FlagGroup, type Typed } from '../flags.ts'
@@ -96,7 +96,7 @@ const machineOptions = z.strictObject({
   cacheSize: z.number().min(0).default(16).describe('GB of features kept on the disk for later epochs and runs'),
   memory: z.number().gt(0).optional().describe('GB of memory that may be needed; default: all but a tenth'),
   checkpoint: z.number().min(0).default(3).describe('minutes between checkpoints'),
-  threads: z.int().min(1).max(512).optional().describe('threads; default: one per usable core'),
+  threads: z.int().min(1).max(MOST_THREADS).optional().describe('threads; default: one per usable core'),
   json: z.boolean().default(false).describe('print one JSON document as the last line'),
   quiet: z.boolean().default(false).describe('no progress'),
 })
