@@ -14,7 +14,7 @@ export async function embed(parts: EngineParts, request: EmbedRequest): Promise<
   const { signal, priority, onPrefill } = request
   const pooling = request.pooling ?? model.spec.pooling ?? refusePooling(model.spec.name)
   const { context, spec } = model
-  const tokens = encodePrompt({ tokenizer, template, spec, context }, request.input)
+  const tokens = await encodePrompt({ tokenizer, template, spec, context }, request.input)
   const cost = await parts.prices.for(parts.speculation.budget.policy)
   const slot = await parts.slots.take([], { signal, priority, maxTokens: tokens.length })
   const { sequence } = slot

@@ -33,7 +33,7 @@ export async function* generate(
   const speculation = request.speculative === undefined ? parts.speculation : resolveSpeculation(request.speculative)
   const { sampling, maxTokens, logProbs } = readRequest(request)
   const { tokenizer, template, model } = parts
-  const prompt = encodePrompt(
+  const prompt = await encodePrompt(
     { tokenizer, template, spec: model.spec, context: model.context },
     request.prompt,
     offeredTools(request),

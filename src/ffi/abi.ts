@@ -359,15 +359,18 @@ export interface LlamaFunctions {
   llama_vocab_eot(vocab: VocabPtr): number
   llama_vocab_get_add_bos(vocab: VocabPtr): boolean
   llama_vocab_get_add_eos(vocab: VocabPtr): boolean
-  llama_tokenize(
-    vocab: VocabPtr,
-    text: Uint8Array,
-    length: number,
-    tokens: Int32Array,
-    room: number,
-    addSpecial: boolean,
-    parseSpecial: boolean,
-  ): number
+  llama_tokenize: AsyncCallable<
+    [
+      vocab: VocabPtr,
+      text: Uint8Array,
+      length: number,
+      tokens: Int32Array,
+      room: number,
+      addSpecial: boolean,
+      parseSpecial: boolean,
+    ],
+    number
+  >
   llama_token_to_piece(
     vocab: VocabPtr,
     token: number,

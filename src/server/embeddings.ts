@@ -28,8 +28,10 @@ export async function embedAll(
   requireModel(body.model, context)
   const pooling = requirePooling(context)
   requireWidth(body.dimensions, context)
-  const inputs = inputsOf(body.input).map((input) =>
-    Int32Array.from(encodePrompt(context.engine, typeof input === 'string' ? input : idsOf(input, context))),
+  const inputs = await Promise.all(
+    inputsOf(body.input).map(async (input) =>
+      Int32Array.from(await encodePrompt(context.engine, typeof input === 'string' ? input : idsOf(input, context))),
+    ),
   )
   const vectors = await readAll(c, context, inputs, { pooling, priority: body.priority ?? 0 })
   const tokens = inputs.reduce((sum, { length }) => sum + length, 0)

@@ -39,7 +39,7 @@ export async function chatWork(body: ChatRequest, context: ServerContext): Promi
   }
   const form = await readForm(body, context.engine)
   const tools = form.toolChoice === 'none' ? [] : form.tools
-  const prompt = encodePrompt(context.engine, chatMessages(body.messages), tools)
+  const prompt = await encodePrompt(context.engine, chatMessages(body.messages), tools)
   const maxTokens = body.max_completion_tokens ?? body.max_tokens ?? context.options.maxTokens
   return work(body, [prompt], { maxTokens, logProbs: chatLogProbs(body), ...form }, context)
 }
@@ -47,8 +47,10 @@ export async function chatWork(body: ChatRequest, context: ServerContext): Promi
 /** Work of plain texts. Throws 400 and 404. */
 export async function textWork(body: TextRequest, context: ServerContext): Promise<Work> {
   requireModel(body.model, context)
-  const prompts = promptsOf(body.prompt).map((prompt) =>
-    encodePrompt(context.engine, typeof prompt === 'string' ? prompt : idsOf(prompt, context)),
+  const prompts = await Promise.all(
+    promptsOf(body.prompt).map((prompt) =>
+      encodePrompt(context.engine, typeof prompt === 'string' ? prompt : idsOf(prompt, context)),
+    ),
   )
   const form = await readForm(body, context.engine)
   const maxTokens = body.max_tokens ?? context.options.maxTokens ?? TEXT_TOKENS

@@ -8,6 +8,7 @@ import { encodeGguf, loadGguf, type MetadataValue } from '../gguf/index.ts'
 import {
   createTemplate,
   encodeChat,
+  encodeChatAside,
   loadTokenizer,
   type ChatMessage,
   type ChatTemplate,
@@ -253,6 +254,17 @@ describe('encodeChat', () => {
       }),
       { numRuns: 300 },
     )
+  })
+
+  it('reads long contents aside, to the same tokens', async () => {
+    for (const content of ['short<|im_end|>', 'A word. '.repeat(5000), `${'x '.repeat(9000)}<|im_end|>\n`.repeat(3)]) {
+      const messages = message(content)
+      let settled = false
+      const reading = encodeChatAside(template, tokenizer, messages).finally(() => (settled = true))
+      for (let turn = 0; turn < 50; turn++) await Promise.resolve()
+      expect(settled).toBe(content.length < 100)
+      expect(await reading).toEqual(encodeChat(template, tokenizer, messages))
+    }
   })
 
   it('puts BOS in front once if the model adds it', async () => {

@@ -5,7 +5,7 @@
  */
 import type { TokenId } from '../tree/index.ts'
 import { checkMessages } from './messages.ts'
-import type { ChatMessage, ChatTemplate, RenderOptions, Tokenizer } from './types.ts'
+import type { ChatMessage, ChatTemplate, RenderOptions, TokenizeOptions, Tokenizer } from './types.ts'
 
 /**
  * Tokens of a conversation, ready for the model. Without forged control tokens this is plainly
@@ -18,18 +18,53 @@ export function encodeChat(
   messages: readonly ChatMessage[],
   options: RenderOptions = {},
 ): TokenId[] {
-  checkMessages(messages)
-  const { tools = [] } = options
-  const marks = new Marks(tokenizer, JSON.stringify([messages, tools]))
-  const text = template.render(marks.hideIn(messages), { ...options, tools: marks.hideIn(tools) })
-  const tokens = marks
-    .split(text)
-    .flatMap(({ piece, forged }) => tokenizer.tokenize(piece, { addSpecial: false, parseSpecial: !forged }))
-  if (tokenizer.addsBos && tokenizer.bos !== undefined && tokens[0] !== tokenizer.bos) tokens.unshift(tokenizer.bos)
-  return tokens
+  const work = chatTokens(template, tokenizer, messages, options)
+  let step = work.next([])
+  while (step.done !== true) step = work.next(tokenizer.tokenize(step.value.text, step.value.how))
+  return step.value
+}
+
+/** The same; long texts are read on another thread, so that the event loop stays alive. */
+export async function encodeChatAside(
+  template: ChatTemplate,
+  tokenizer: Tokenizer,
+  messages: readonly ChatMessage[],
+  options: RenderOptions = {},
+): Promise<TokenId[]> {
+  const work = chatTokens(template, tokenizer, messages, options)
+  let step = work.next([])
+  while (step.done !== true) step = work.next(await tokenizer.tokenizeAside(step.value.text, step.value.how))
+  return step.value
 }
 
 // ---------------------------------------------------------------------------------------------------------------
+
+interface Text {
+  readonly text: string
+  readonly how: TokenizeOptions
+}
+
+/** Work that asks for the tokens of texts as it goes, and is told them. */
+type Tokens<Result> = Generator<Text, Result, readonly TokenId[]>
+
+function* chatTokens(
+  template: ChatTemplate,
+  tokenizer: Tokenizer,
+  messages: readonly ChatMessage[],
+  options: RenderOptions,
+): Tokens<TokenId[]> {
+  checkMessages(messages)
+  const { tools = [] } = options
+  const marks = new Marks(tokenizer, JSON.stringify([messages, tools]))
+  const text = template.render(yield* marks.hideIn(messages), { ...options, tools: yield* marks.hideIn(tools) })
+  const tokens: TokenId[] = []
+  for (const { piece, forged } of marks.split(text)) {
+    const read = yield { text: piece, how: { addSpecial: false, parseSpecial: !forged } }
+    for (const token of read) tokens.push(token)
+  }
+  if (tokenizer.addsBos && tokenizer.bos !== undefined && tokens[0] !== tokenizer.bos) tokens.unshift(tokenizer.bos)
+  return tokens
+}
 
 /** Control-token texts found in contents, each replaced by a mark: a private character, its number, the character again. */
 class Marks {
@@ -44,18 +79,24 @@ class Marks {
   }
 
   /** A copy with all of its texts hidden, however deep they lie. */
-  hideIn<Value>(value: Value): Value {
-    if (typeof value === 'string') return this.#hide(value) as Value
-    if (Array.isArray(value)) return value.map((entry: unknown) => this.hideIn(entry)) as Value
+  *hideIn<Value>(value: Value): Tokens<Value> {
+    if (typeof value === 'string') return (yield* this.#hide(value)) as Value
     if (typeof value !== 'object' || value === null) return value
-    const entries = Object.entries(value).map(([key, entry]) => [this.#hide(key), this.hideIn<unknown>(entry)] as const)
+    if (Array.isArray(value)) {
+      const copy: unknown[] = []
+      for (const entry of value) copy.push(yield* this.hideIn<unknown>(entry))
+      return copy as Value
+    }
+    const entries: [string, unknown][] = []
+    for (const [key, entry] of Object.entries(value))
+      entries.push([yield* this.#hide(key), yield* this.hideIn<unknown>(entry)])
     return Object.fromEntries(entries) as Value
   }
 
-  #hide(content: string): string {
+  *#hide(content: string): Tokens<string> {
     let out = ''
     let from = 0
-    for (const token of this.#tokenizer.tokenize(content, { addSpecial: false, parseSpecial: true })) {
+    for (const token of yield { text: content, how: { addSpecial: false, parseSpecial: true } }) {
       if (!this.#isSpecial(token)) continue
       const text = new TextDecoder().decode(this.#tokenizer.bytes(token, true))
       const at = content.indexOf(text, from)

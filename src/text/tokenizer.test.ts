@@ -72,6 +72,34 @@ describe('the tokenizer of the default model', () => {
     expect(tokenizer.detokenize(tokenizer.tokenize(text))).toBe(text)
   })
 
+  it('reads long texts aside, to the same tokens', async () => {
+    const options = { addSpecial: false, parseSpecial: true }
+    for (const text of ['', 'short', ...Object.values(texts).map((text) => text.repeat(3000))]) {
+      expect(await tokenizer.tokenizeAside(text, options)).toEqual(tokenizer.tokenize(text, options))
+    }
+    let settled = false
+    const reading = tokenizer.tokenizeAside('one two '.repeat(4000)).then((tokens) => {
+      settled = true
+      return tokens
+    })
+    // Nothing from another thread arrives between microtasks: what is settled here was done by this one.
+    for (let turn = 0; turn < 50; turn++) await Promise.resolve()
+    expect(settled).toBe(false)
+    expect(await reading).toEqual(tokenizer.tokenize('one two '.repeat(4000)))
+    await expect(tokenizer.tokenizeAside(`${'word '.repeat(4000)}\ud83d`)).rejects.toThrow('a lone surrogate')
+  })
+
+  it('reads what it has begun to its end before it is freed', async () => {
+    const other = await loadTokenizer(inject('modelPath'))
+    const text = 'The engine hums. '.repeat(4000)
+    const reading = Promise.all([other.tokenizeAside(text), other.tokenizeAside(text.repeat(3))])
+    other[Symbol.dispose]()
+    expect(liveHandles().vocab).toBe(2)
+    await expect(other.tokenizeAside(text)).rejects.toMatchObject({ code: 'disposed' })
+    expect(await reading).toEqual([tokenizer.tokenize(text), tokenizer.tokenize(text.repeat(3))])
+    expect(liveHandles().vocab).toBe(1)
+  })
+
   it('reads control tokens only when asked to', () => {
     const text = '<|im_start|>user'
     expect(tokenizer.tokenize(text, { parseSpecial: true })[0]).toBe(1)

@@ -56,6 +56,9 @@ export async function loadTokenizer(file: string | GgufModel): Promise<Tokenizer
  */
 const longestRun = 12_000
 
+/** Characters; fewer take some milliseconds, and are not worth another thread. */
+const LONG_TEXT = 16_384
+
 const spm = 1
 
 class LlamaTokenizer implements Tokenizer {
@@ -72,6 +75,9 @@ class LlamaTokenizer implements Tokenizer {
   readonly #pieces = new Map<TokenId, Uint8Array>()
   readonly #specialPieces = new Map<TokenId, Uint8Array>()
   #model: LlamaModelPtr | undefined
+  #ended = false
+  /** Texts that other threads read now. */
+  #aside = 0
   #fingerprint: string | undefined
 
   constructor(llama: LlamaFunctions, model: LlamaModelPtr, metadata: Metadata) {
@@ -101,20 +107,41 @@ class LlamaTokenizer implements Tokenizer {
     return this.#llama.llama_vocab_is_control(this.#live(token), token)
   }
 
-  tokenize(text: string, { addSpecial = true, parseSpecial = false }: TokenizeOptions = {}): TokenId[] {
-    const vocab = this.#live()
-    this.#checkText(text)
-    const bytes = Buffer.from(text)
-    // Nearly always at most one token per byte; where not, the answer tells the room that it takes.
-    let tokens = new Int32Array(bytes.length + 8)
-    const run = (): number =>
-      this.#llama.llama_tokenize(vocab, bytes, bytes.length, tokens, tokens.length, addSpecial, parseSpecial)
-    let count = run()
+  tokenize(text: string, options: TokenizeOptions = {}): TokenId[] {
+    const bytes = this.#read(text)
+    let tokens = roomFor(bytes)
+    let count = this.#llama.llama_tokenize(...this.#call(bytes, tokens, options))
     if (count < 0) {
       tokens = new Int32Array(-count)
-      count = run()
+      count = this.#llama.llama_tokenize(...this.#call(bytes, tokens, options))
     }
     return Array.from(tokens.subarray(0, count))
+  }
+
+  async tokenizeAside(text: string, options: TokenizeOptions = {}): Promise<TokenId[]> {
+    // Other threads have less stack than those that recurse need.
+    if (text.length < LONG_TEXT || this.#recursive) return this.tokenize(text, options)
+    const bytes = this.#read(text)
+    const run = (tokens: Int32Array): Promise<number> =>
+      new Promise((resolve, reject) => {
+        this.#llama.llama_tokenize.async(...this.#call(bytes, tokens, options), (error, count) => {
+          if (error) reject(error)
+          else resolve(count)
+        })
+      })
+    this.#aside++
+    try {
+      let tokens = roomFor(bytes)
+      let count = await run(tokens)
+      if (count < 0) {
+        tokens = new Int32Array(-count)
+        count = await run(tokens)
+      }
+      return Array.from(tokens.subarray(0, count))
+    } finally {
+      this.#aside--
+      this.#free()
+    }
   }
 
   bytes(token: TokenId, special = false): Uint8Array {
@@ -135,15 +162,32 @@ class LlamaTokenizer implements Tokenizer {
   }
 
   [Symbol.dispose](): void {
-    if (this.#model === undefined) return
+    this.#ended = true
+    this.#free()
+  }
+
+  /** Frees the vocabulary as soon as nobody will use it: texts that other threads read are read to their end. */
+  #free(): void {
+    if (!this.#ended || this.#aside > 0 || this.#model === undefined) return
     this.#llama.llama_model_free(this.#model)
     this.#model = undefined
     countHandle('vocab', -1)
   }
 
+  #call(bytes: Uint8Array, tokens: Int32Array, { addSpecial = true, parseSpecial = false }: TokenizeOptions) {
+    return [this.#vocab, bytes, bytes.length, tokens, tokens.length, addSpecial, parseSpecial] as const
+  }
+
+  /** A text as libllama takes it. Throws `bad-prompt`. */
+  #read(text: string): Uint8Array {
+    this.#live()
+    this.#checkText(text)
+    return Buffer.from(text)
+  }
+
   /** The native vocabulary, after making sure that it is there and holds the token: libllama checks neither. */
   #live(token: TokenId = 0): VocabPtr {
-    if (this.#model === undefined) throw new DisposedError('tokenizer')
+    if (this.#ended) throw new DisposedError('tokenizer')
     if (!Number.isInteger(token) || token < 0 || token >= this.vocabSize) {
       throw new UsageError(
         'bad-prompt',
@@ -182,6 +226,11 @@ class LlamaTokenizer implements Tokenizer {
     }
     return buffer.slice(0, length)
   }
+}
+
+/** Nearly always at most one token per byte; where not, the answer tells the room that it takes. */
+function roomFor(bytes: Uint8Array): Int32Array<ArrayBuffer> {
+  return new Int32Array(bytes.length + 8)
 }
 
 function known(token: number): TokenId | undefined {

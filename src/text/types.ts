@@ -21,6 +21,8 @@ export interface Tokenizer extends Disposable {
   isControl(token: TokenId): boolean
   /** Throws `bad-prompt` for text that is not well-formed Unicode (lone surrogates). */
   tokenize(text: string, options?: TokenizeOptions): TokenId[]
+  /** The same; a long text on another thread, so that the event loop stays alive. */
+  tokenizeAside(text: string, options?: TokenizeOptions): Promise<TokenId[]>
   /** The bytes of one token; control tokens are empty unless `special`. */
   bytes(token: TokenId, special?: boolean): Uint8Array
   /** Text of tokens; broken characters at the end become U+FFFD. */

@@ -86,6 +86,7 @@ export const characterTokenizer: Tokenizer = {
   isEnd: (token) => token === 0,
   isControl: (token) => token === 0,
   tokenize: (text) => Array.from(text, (character) => character.codePointAt(0)!),
+  tokenizeAside: (text) => Promise.resolve(characterTokenizer.tokenize(text)),
   bytes: (token) => new TextEncoder().encode(String.fromCodePoint(token)),
   detokenize: (tokens) => String.fromCodePoint(...tokens),
   [Symbol.dispose]: () => undefined,

@@ -12,9 +12,9 @@ import { errorResponses, json, jsonBody } from './shared.ts'
 /** Adds the three routes. */
 export function addTextRoutes(app: OpenAPIHono<ServerEnv>, context: ServerContext): void {
   const { tokenizer, template, spec } = context.engine
-  app.openapi(tokenizeRoute, (c) => {
+  app.openapi(tokenizeRoute, async (c) => {
     const { content, add_special, parse_special, with_pieces } = c.req.valid('json')
-    const tokens = tokenizer.tokenize(content, { addSpecial: add_special, parseSpecial: parse_special })
+    const tokens = await tokenizer.tokenizeAside(content, { addSpecial: add_special, parseSpecial: parse_special })
     return c.json({ tokens: with_pieces ? tokens.map((id) => ({ id, piece: pieceOf(id, tokenizer) })) : tokens }, 200)
   })
   app.openapi(detokenizeRoute, (c) => {
