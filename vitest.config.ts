@@ -9,6 +9,8 @@ export default defineConfig({
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     testTimeout: 120_000,
     hookTimeout: 300_000,
+    // What is waited for comes; how soon is the machine's business.
+    expect: { poll: { timeout: 60_000 } },
     globalSetup: ['test/setup.ts'],
     setupFiles: ['test/properties.ts'],
     // Two workers on two cores: threads of one process would spin while they wait for a core that another one has.

@@ -38,6 +38,11 @@ export function readSpeculation(
   return candidate as SpeculativeOptions
 }
 
+/** What `method` of a request may be: those that read a file where the server has it. */
+export function offeredMethods({ options }: Pick<ServerContext, 'options'>): string[] {
+  return ['lookup', 'recycling', 'combined', ...Object.keys(filesOf(options.speculative))]
+}
+
 // ---------------------------------------------------------------------------------------------------------------
 
 /** `null` means not given, as in all fields. */

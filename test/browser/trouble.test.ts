@@ -134,6 +134,15 @@ describe.skipIf(executable === undefined)(title, () => {
     await page.close()
   })
 
+  it('offers no drafter that the server does not have', async () => {
+    const url = await serve(engine)
+    const page = await openPage(browser!, { url })
+    await page.locator('.model', { hasText: 'tiny' }).waitFor()
+    const closed = page.getByLabel('Drafter').locator('option:disabled')
+    await expect.poll(() => closed.allTextContents()).toEqual(['Draft head (not loaded)', 'Draft model (not loaded)'])
+    await page.close()
+  })
+
   it('says why a server takes no question, and gives the question back', async () => {
     const url = await serve(slowly(engine), { queueLimit: 0 })
     const [busy, page] = [await openPage(browser!, { url }), await openPage(browser!, { url })]

@@ -1,6 +1,8 @@
 /** What stands around answers: keys, origins, tokens, properties, metrics, the document. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { drafters } from '../../src/draft/index.ts'
 import type { Engine } from '../../src/engine/index.ts'
+import type { ServerOptions } from '../../src/server/index.ts'
 import { ask, closeTiny, openTiny, serverOf } from './open.ts'
 
 const messages = [{ role: 'user', content: 'red blue red blue' }]
@@ -169,9 +171,21 @@ describe('the server', () => {
       cache_eviction: null,
       model_alias: 'tiny',
       pooling: null,
+      speculative_methods: ['lookup', 'recycling', 'combined'],
       default_generation_settings: { n_ctx: 2048 },
     })
     expect(text).not.toContain('.gguf')
+  })
+
+  it('tells which drafters requests may name', async () => {
+    const combined = { drafter: { method: 'combined', model: { path: 'a.gguf' }, eagle3: { path: 'b.gguf' } } } as const
+    const methods = async (speculative: ServerOptions['speculative']): Promise<string[]> => {
+      const { text } = await ask(serverOf(engine, { speculative }), '/props')
+      return (JSON.parse(text) as { speculative_methods: string[] }).speculative_methods
+    }
+    expect(await methods('auto')).not.toContain('eagle3')
+    expect((await methods({ drafter: { method: 'eagle3', path: 'b.gguf' } })).at(-1)).toBe('eagle3')
+    expect((await methods(combined)).sort()).toEqual(Object.keys(drafters).sort())
   })
 
   it('gives back the id of a request, or one of its own', async () => {

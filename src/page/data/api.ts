@@ -36,6 +36,8 @@ export interface About {
   readonly chats: boolean
   /** Whether it was made for vectors: its words may mean little. */
   readonly embeds: boolean
+  /** Drafters that requests may name; undefined where the server does not say. */
+  readonly drafters: readonly unknown[] | undefined
 }
 
 /** The server's interface, with one key. */
@@ -54,10 +56,12 @@ export class Api {
     const body: unknown = await (await this.#send('props')).json()
     const props = isObject(body) ? body : {}
     const name = props['model_alias']
+    const drafters: unknown = props['speculative_methods']
     return {
       name: typeof name === 'string' ? name : 'model',
       chats: props['chat_template'] !== '',
       embeds: typeof props['pooling'] === 'string',
+      drafters: Array.isArray(drafters) ? drafters : undefined,
     }
   }
 

@@ -124,6 +124,11 @@ export function isDefault(settings: Settings): boolean {
   return JSON.stringify(settings) === JSON.stringify(defaultSettings)
 }
 
+/** Whether the method is a drafter of its own: the server may not have what it reads. */
+export function isDrafter(method: Speculation['method']): boolean {
+  return method !== 'server' && method !== 'off' && method !== 'auto'
+}
+
 /** Whether the budget of these settings has a say. */
 export function hasBudget({ method }: Speculation): boolean {
   return method !== 'server' && method !== 'off'

@@ -3,7 +3,15 @@ import { signal, type Signal } from '@preact/signals'
 import { Answer } from './answer.ts'
 import { Api, ServerProblem, type About } from './api.ts'
 import type { Comparison, Pair } from './comparison.ts'
-import { defaultSettings, nameOf, requestOf, type Message, type Settings, type Speculation } from './settings.ts'
+import {
+  defaultSettings,
+  isDrafter,
+  nameOf,
+  requestOf,
+  type Message,
+  type Settings,
+  type Speculation,
+} from './settings.ts'
 
 /** One question and the answer to it. */
 export interface Turn {
@@ -91,6 +99,12 @@ export class Store {
   /** Whether the model answers conversations; so it is believed until the server says otherwise. */
   get chats(): boolean {
     return this.about.value?.chats ?? true
+  }
+
+  /** Whether requests may name this drafter; so it is believed until the server says otherwise. */
+  offers(method: Speculation['method']): boolean {
+    const drafters = this.about.value?.drafters
+    return drafters === undefined || !isDrafter(method) || drafters.includes(method)
   }
 
   /** Asks the next question. `before`: its answer so far, if it is asked again. */

@@ -14,6 +14,7 @@ import {
   type Settings,
   type Speculation,
 } from '../data/settings.ts'
+import { useStore } from './store-context.ts'
 
 /** The form of all settings. */
 export function SettingsView(props: {
@@ -59,12 +60,14 @@ export function SpeculationView(props: {
   readonly onChange: (speculation: Speculation) => void
 }): ComponentChildren {
   const { speculation, onChange } = props
+  const store = useStore()
   return (
     <>
       <Choice
         label="Drafter"
         value={speculation.method}
         options={methods}
+        isOffered={(method) => store.offers(method)}
         onChange={(method) => onChange({ ...speculation, method })}
       />
       <Choice
@@ -119,10 +122,13 @@ function Choice<Key extends string>(props: {
   readonly value: Key
   readonly options: Readonly<Record<Key, string>>
   readonly disabled?: boolean
+  /** False for options that cannot be chosen here; default: all can. */
+  readonly isOffered?: (key: Key) => boolean
   readonly onChange: (value: Key) => void
 }): ComponentChildren {
   const id = useId()
-  const { label, value, options, disabled = false, onChange } = props
+  const { label, value, options, disabled = false, isOffered = () => true, onChange } = props
+  const keys = Object.keys(options) as Key[]
   return (
     <div class="field">
       <label for={id}>{label}</label>
@@ -132,9 +138,10 @@ function Choice<Key extends string>(props: {
         disabled={disabled}
         onChange={(event) => onChange(event.currentTarget.value as Key)}
       >
-        {Object.entries<string>(options).map(([key, words]) => (
-          <option key={key} value={key}>
-            {words}
+        {keys.map((key) => (
+          <option key={key} value={key} disabled={!isOffered(key)}>
+            {options[key]}
+            {!isOffered(key) && ' (not loaded)'}
           </option>
         ))}
       </select>

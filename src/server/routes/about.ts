@@ -4,6 +4,7 @@ import { packageVersion } from '../../util/package.ts'
 import { ApiError } from '../errors.ts'
 import { DEFAULT_TEMPERATURE } from '../request.ts'
 import { slotState } from '../slots.ts'
+import { offeredMethods } from '../speculation.ts'
 import type { ServerContext, ServerEnv } from '../types.ts'
 import { errorResponses, json } from './shared.ts'
 
@@ -73,7 +74,8 @@ function modelsOf({ engine, modelNames, startedAt }: ServerContext): z.output<ty
 }
 
 /** llama-server's names; files of this machine are not told. */
-function propsOf({ engine, modelNames, options, gate }: ServerContext) {
+function propsOf(context: ServerContext) {
+  const { engine, modelNames, options, gate } = context
   const { tokenizer } = engine
   const text = (token: number | undefined): string =>
     token === undefined ? '' : new TextDecoder().decode(tokenizer.bytes(token, true))
@@ -84,6 +86,7 @@ function propsOf({ engine, modelNames, options, gate }: ServerContext) {
     },
     total_slots: gate.places,
     cache_eviction: engine.prefixCache?.eviction ?? null,
+    speculative_methods: offeredMethods(context),
     model_alias: modelNames[0],
     chat_template: engine.template?.source ?? '',
     bos_token: text(tokenizer.bos),
