@@ -62,14 +62,17 @@ export async function listen(
 /** Says which of both is at fault. */
 function cannotListen(error: unknown, host: string, port: number): UsageError {
   const why = error instanceof Error ? error.message : String(error)
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  const message = HOST_ERRORS.includes(code)
-    ? `expected an address of this machine, got ${host} (${why}); choose another with --host`
-    : `expected a free port, got ${host}:${port} (${why}); choose another with --port`
+  const about = (key: 'code' | 'syscall'): string =>
+    error instanceof Error && key in error ? String((error as NodeJS.ErrnoException)[key]) : ''
+  const message =
+    about('syscall') === 'getaddrinfo' || HOST_ERRORS.includes(about('code'))
+      ? `expected an address of this machine, got ${host} (${why}); choose another with --host`
+      : `expected a free port, got ${host}:${port} (${why}); choose another with --port`
   return new UsageError('bad-option', message, { cause: error })
 }
 
-const HOST_ERRORS = ['ENOTFOUND', 'EAI_AGAIN', 'EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL']
+/** Of addresses that are known; resolvers have many codes of their own. */
+const HOST_ERRORS = ['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL']
 
 /** Time for clients to take the last bytes of their answers. */
 const LAST_BYTES_MS = 1000
