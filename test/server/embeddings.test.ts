@@ -8,7 +8,7 @@ import { openEngine, type Engine } from '../../src/engine/index.ts'
 import { encodeGguf } from '../../src/gguf/index.ts'
 import { listen } from '../../src/server/index.ts'
 import { tinyModel } from '../fixtures/tiny.ts'
-import { ask, closeTiny, openTiny, serverOf } from './open.ts'
+import { ask, closeTiny, openTiny, serverOf, untilIdle } from './open.ts'
 
 const path = '/v1/embeddings'
 
@@ -128,8 +128,7 @@ describe('embeddings', () => {
     while (server.gate.waiting < 2) await sleep(5)
     controller.abort()
     await Promise.allSettled(asked)
-    for (let tries = 0; server.gate.running > 0 && tries < 200; tries++) await sleep(10)
-    expect([server.gate.running, server.gate.waiting]).toEqual([0, 0])
+    await untilIdle(server)
     expect((await ask(server, path, { input: 'red' })).status).toBe(200)
   })
 

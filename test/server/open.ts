@@ -2,7 +2,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { inject } from 'vitest'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, inject } from 'vitest'
+import { PATIENCE_MS, stopwatch } from '../../scripts/faults/wire.ts'
 import { openEngine, type Engine, type EngineOptions } from '../../src/engine/index.ts'
 import { createApp, type ServerApp, type ServerOptions } from '../../src/server/index.ts'
 
@@ -118,6 +120,18 @@ export function eventsOf(text: string): (Body | '[DONE]')[] {
     .filter((event) => event !== '')
     .map((event) => event.replace(/^data: /, ''))
     .map((data) => (data === '[DONE]' ? data : (JSON.parse(data) as Body)))
+}
+
+/** Waits until nobody is in work or waits. A client that leaves is noticed within a round, but a machine may stand still for seconds. */
+export async function untilIdle({ gate }: ServerApp): Promise<void> {
+  const waited = stopwatch()
+  while (gate.running + gate.waiting > 0 && waited() < PATIENCE_MS / 2) await sleep(5)
+  expect([gate.running, gate.waiting]).toEqual([0, 0])
+}
+
+/** Bytes of tokens as log-probabilities tell them: control tokens, which no text shows, have their names. */
+export function spelled({ tokenizer }: Engine, tokens: readonly number[]): number[] {
+  return tokens.flatMap((token) => [...tokenizer.bytes(token, true)])
 }
 
 /** A server without a log. */
