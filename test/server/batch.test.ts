@@ -80,7 +80,7 @@ describe('answers at the same time', () => {
 
   it('lose one whose client leaves within a round, and go on with their own text', async () => {
     const server = serverOf(engine)
-    const staying = body('red blue', { max_tokens: 200 })
+    const staying = body('red blue', { max_tokens: 1000 })
     const alone = textOf(await ask(server, chat, staying))
     const leaving = new AbortController()
     const left = server.app.request(chat, {

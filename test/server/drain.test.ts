@@ -8,8 +8,8 @@ const body = {
   messages: [{ role: 'user', content: 'red blue' }],
   temperature: 0,
   ignore_eos: true,
-  // Long enough to be seen at work.
-  max_tokens: 1500,
+  // Long enough to be seen at work, however seldom one looks: a round takes a turn of the event loop.
+  max_tokens: 1000,
 }
 
 describe('a server that is told to end', () => {
@@ -23,13 +23,13 @@ describe('a server that is told to end', () => {
       body: JSON.stringify(body),
     }).then((response) => response.json() as Promise<{ usage: { completion_tokens: number } }>)
     while (server.gate.running === 0) await new Promise((resolve) => setTimeout(resolve, 5))
-    const closed = listening.close(60_000)
+    const closed = listening.close(3_600_000)
     const late = await ask(server, chat, body)
     expect(late).toMatchObject({ status: 503, json: { error: { code: 'shutting_down' } } })
     expect(late.headers.get('retry-after')).not.toBeNull()
     expect((await ask(server, '/ready')).status).toBe(503)
     expect((await ask(server, '/health')).status).toBe(200)
-    expect((await working).usage.completion_tokens).toBe(1500)
+    expect((await working).usage.completion_tokens).toBe(1000)
     await closed
     await expect(fetch(listening.url)).rejects.toThrow()
     await closeTiny(engine)

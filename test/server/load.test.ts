@@ -76,7 +76,9 @@ describe('servers under load', () => {
     expect(new Set(result.blocks.map(({ load }) => load))).toEqual(new Set(['1 clients', '2 clients', 'arrivals 0.8']))
     for (const { load, requests, errors, different, goodput, firstMs, tokenMs, queueMs } of result.blocks) {
       expect([requests, errors, different]).toEqual([load === '1 clients' ? 2 : 4, 0, 0])
-      for (const figure of [goodput, firstMs.p50, firstMs.p95, tokenMs.p50]) expect(figure).toBeGreaterThan(0)
+      for (const figure of [goodput, firstMs.p50, firstMs.p95]) expect(figure).toBeGreaterThan(0)
+      // Zero where all of most answers came at once, because their reader stood still.
+      expect(tokenMs.p50).toBeGreaterThanOrEqual(0)
       expect(queueMs.p95).toBeGreaterThanOrEqual(0)
       expect(firstMs.p95!).toBeGreaterThanOrEqual(firstMs.p50!)
     }
