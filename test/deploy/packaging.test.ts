@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import { catalog } from '../../src/store/catalog.ts'
@@ -139,12 +140,17 @@ describe('the unit of systemd', () => {
     expect(unit.has('MemoryDenyWriteExecute')).toBe(false)
   })
 
-  const analyzer = spawnSync('systemd-analyze', ['--version']).status === 0
-  it.skipIf(!analyzer)('passes systemd-analyze', () => {
+  const verify = (unitText: string): object => {
     const file = join(mkdtempSync(join(tmpdir(), 'heterospec-unit-')), 'heterospec.service')
-    writeFileSync(file, text.replace(args[0]!, process.execPath))
+    writeFileSync(file, unitText)
     const { status, stderr } = spawnSync('systemd-analyze', ['verify', file], { encoding: 'utf8' })
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    return { status, stderr }
+  }
+  const passed = { status: 0, stderr: '' }
+  // In some containers it cannot work, in others it complains of what the machine has: then it says nothing of our unit either.
+  const judges = isDeepStrictEqual(verify(`[Service]\nExecStart=${process.execPath}\n`), passed)
+  it.skipIf(!judges)('passes systemd-analyze', () => {
+    expect(verify(text.replace(args[0]!, process.execPath))).toEqual(passed)
   })
 })
 
