@@ -1,5 +1,6 @@
 /** The load benchmark against real servers: its protocol, its figures, and what it makes of failures. */
 import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -9,6 +10,7 @@ import { loadName, runLoads } from '../../src/bench/load/run.ts'
 import { serveLlama, speculativeOf } from '../../src/bench/load/serve.ts'
 import { loadMarkdown, loadRows } from '../../src/bench/load/table.ts'
 import type { LoadSide } from '../../src/bench/load/types.ts'
+import { freePort } from '../../src/bench/sides/llama-server.ts'
 import { listen, type Listening } from '../../src/server/index.ts'
 import { fakeLlamaServer } from '../fakes/llama-server.ts'
 import { characterTokenizer, fakeServer } from '../fakes/servers.ts'
@@ -122,6 +124,16 @@ describe('servers under load', () => {
 })
 
 describe('the servers of the benchmark', () => {
+  it('listen on ports that nobody gets by asking for any, and that are free', async () => {
+    for (let times = 0; times < 20; times++) {
+      const port = await freePort()
+      expect(port).toBeLessThan(32_768)
+      const taken = createServer()
+      await new Promise<void>((resolve, reject) => taken.once('error', reject).listen(port, '127.0.0.1', resolve))
+      await new Promise((resolve) => taken.close(resolve))
+    }
+  })
+
   it('are llama-server with as many places as ours, and once more with the flags of the user', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'heterospec-load-'))
     try {

@@ -2,7 +2,8 @@
  * llama-server, started from a binary that the user names, on the same file, threads, context and cache as everyone. A
  * small guard in plain JavaScript stands between: it ends the server when we end, in whatever way.
  */
-import { createServer, type AddressInfo } from 'node:net'
+import { randomInt } from 'node:crypto'
+import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UsageError } from '../../util/errors.ts'
 import type { Tokenizer } from '../../text/index.ts'
@@ -116,14 +117,29 @@ function ownFlags({ modelPath, threads, context }: LlamaServerOptions, port: num
   ]
 }
 
-/** A port that nobody listens on just now. */
+/**
+ * A port that nobody listens on just now, below those that systems give to whoever asks for any: one of these may be somebody else's
+ * before the program that shall have it has started.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
+  for (let tries = 1; ; tries++) {
+    const port = randomInt(FIRST_PORT, FIRST_GIVEN_PORT)
+    const server = createServer()
+    try {
+      await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve))
+    } catch (error) {
+      if (tries === PORT_TRIES) throw error
+      continue
+    }
+    await new Promise((resolve) => server.close(resolve))
+    return port
+  }
 }
+
+const FIRST_PORT = 10_000
+/** Linux gives ports from here on, others from 49152. */
+const FIRST_GIVEN_PORT = 32_768
+const PORT_TRIES = 100
 
 /** Answers `{ start: { command, args } }` with `{ pid }` and ends with the program; ends the program with its input. */
 export const guardScript = `
