@@ -61,16 +61,16 @@ describe('answers at the same time', () => {
   it('tell what their places do, and no word of what is said', async () => {
     const server = serverOf(engine)
     expect(await slotsOf(server)).toEqual([0, 1, 2].map((id) => idle(id)))
-    const long = ask(server, chat, body('red blue', { max_tokens: 1500 }))
+    const long = ask(server, chat, body('red blue', { max_tokens: 800 }))
     while (((await slotsOf(server))[0]!.next_token?.[0]!.n_decoded ?? 0) < 20) await turns(1)
     const [first, second] = await slotsOf(server)
     expect(first).toMatchObject({ id: 0, id_task: 0, is_processing: true, speculative: true })
     expect(first!.n_prompt_tokens).toBeGreaterThan(5)
     const [next] = first!.next_token!
-    expect(next!.n_decoded + next!.n_remain).toBe(1500)
+    expect(next!.n_decoded + next!.n_remain).toBe(800)
     expect(second).toEqual(idle(1))
     expect(JSON.stringify(first)).not.toMatch(/red|blue/)
-    const others = [1, 2].map(() => ask(server, chat, body('one', { max_tokens: 1500 })))
+    const others = [1, 2].map(() => ask(server, chat, body('one', { max_tokens: 800 })))
     while ((await slotsOf(server)).some((slot) => !slot.is_processing)) await turns(1)
     expect((await ask(server, '/slots?fail_on_no_slot=1')).status).toBe(503)
     await Promise.all([long, ...others])
@@ -80,7 +80,7 @@ describe('answers at the same time', () => {
 
   it('lose one whose client leaves within a round, and go on with their own text', async () => {
     const server = serverOf(engine)
-    const staying = body('red blue', { max_tokens: 1000 })
+    const staying = body('red blue', { max_tokens: 600 })
     const alone = textOf(await ask(server, chat, staying))
     const leaving = new AbortController()
     const left = server.app.request(chat, {

@@ -105,7 +105,7 @@ describe('the official client', () => {
   })
 
   it('is told to come back when the queue is full, and waits its turn when it is not', async () => {
-    const long = { ...chat, ...endless, max_completion_tokens: 1500 }
+    const long = { ...chat, ...endless, max_completion_tokens: 600 }
     const asked = [1, 2, 3].map(() => client.chat.completions.create(long).then(() => 200, statusOf))
     const statuses = (await Promise.all(asked)).sort()
     expect(statuses).toEqual([200, 200, 503])
