@@ -255,9 +255,19 @@ async function runAnswer(
   return result
 }
 
-/** How the answer ended, in OpenAI's words. */
+/** How the answer ended, in OpenAI's words. A call that a stop text cut in two is none that anybody could make. */
 function endOf({ finishReason, toolCalls }: GenerateResult): string {
-  return finishReason === 'stop' && toolCalls?.length ? 'tool_calls' : finishReason
+  const last = toolCalls?.at(-1)
+  return finishReason === 'stop' && last && isJson(last.arguments) ? 'tool_calls' : finishReason
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function headOf({ idPrefix }: AnswerFormat, { engine, modelNames }: ServerContext): (object: string) => object {

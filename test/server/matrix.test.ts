@@ -142,6 +142,23 @@ describe('calls', () => {
     }
   })
 
+  it('that a stop text cuts in two are no reason to call', async () => {
+    const chosen = { type: 'function', function: { name: 'paint' } }
+    const body = { ...common, ...call, temperature: 1, seed: 2, tool_choice: chosen }
+    for (const [stop, reason] of [
+      [undefined, 'tool_calls'],
+      ['"coats', 'stop'],
+    ] as const) {
+      for (const speculative of [false, ways.tree]) {
+        const { json: answered } = await ask(server, '/v1/chat/completions', { ...body, stop, speculative })
+        expect(answered.choices[0]?.finish_reason).toBe(reason)
+        const { text } = await ask(server, '/v1/chat/completions', { ...body, stop, speculative, stream: true })
+        const chunks = eventsOf(text).slice(0, -1) as Body[]
+        expect(chunks.map(({ choices }) => choices[0]?.finish_reason).find((end) => end != null)).toBe(reason)
+      }
+    }
+  })
+
   it('of one tool, and only once, where that is asked for', async () => {
     for (const seed of [1, 2, 3]) {
       const chosen = { type: 'function', function: { name: 'wait' } }
