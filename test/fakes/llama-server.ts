@@ -2,7 +2,7 @@
  * A program that behaves like llama-server at its sockets, and badly if its flags say so. Its `/props` tell the flags it
  * was started with; its answers are the prompt backwards.
  */
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Writes the program into a folder and returns its path; `needs`: a flag without which it dies. */
@@ -13,9 +13,10 @@ export function fakeLlamaServer(folder: string, needs?: string): string {
   return path
 }
 
-/** Numbers of all processes that ran it. */
+/** Numbers of all processes that have run it so far. */
 export function processesOf(path: string): number[] {
-  return readFileSync(`${path}.pids`, 'utf8').trim().split('\n').map(Number)
+  const written = existsSync(`${path}.pids`) ? readFileSync(`${path}.pids`, 'utf8') : ''
+  return written.split('\n').slice(0, -1).map(Number)
 }
 
 const source = `
@@ -35,14 +36,17 @@ const server = http.createServer((request, response) => {
   request.on('data', (piece) => (text += piece))
   request.on('end', () => {
     const body = text ? JSON.parse(text) : {}
-    const answer = answers[request.url]?.(body) ?? [404, {}]
+    const answer = answers[request.url]?.(body, response) ?? [404, {}]
     const events = typeof answer[1] === 'string'
     response.writeHead(answer[0], { 'content-type': events ? 'text/event-stream' : 'application/json' })
     response.end(events ? answer[1] : JSON.stringify(answer[1]))
   })
 })
 const answers = {
-  '/health': () => (Date.now() - started < Number(value('--load-ms') ?? 0) || flags.includes('--never') ? [503, {}] : [200, {}]),
+  '/health': () => {
+    if (flags.includes('--never')) require('node:fs').writeFileSync(__filename + '.asked', '')
+    return Date.now() - started < Number(value('--load-ms') ?? 0) || flags.includes('--never') ? [503, {}] : [200, {}]
+  },
   '/props': () => [200, {
     default_generation_settings: { n_ctx: Number(value('--ctx-size')) },
     build_info: flags.join(' '),
@@ -57,10 +61,15 @@ const answers = {
     const gap = String.fromCharCode(10, 10)
     return [200, [...chunks, '[DONE]'].map((chunk) => 'data: ' + chunk + gap).join('')]
   },
-  '/completion': ({ prompt }) => {
+  '/completion': ({ prompt }, response) => {
     if (flags.includes('--crash')) {
       console.error('GGML_ASSERT failed')
       process.kill(process.pid, 'SIGABRT')
+    }
+    // As after a crash on a busy machine: the end of the process comes long after that of the connection.
+    if (flags.includes('--crash-slowly')) {
+      response.destroy()
+      setTimeout(() => process.exit(4), 1000)
     }
     const tokens = prompt.toReversed()
     const timings = { prompt_ms: 1, predicted_n: tokens.length, predicted_ms: 1 }

@@ -4,7 +4,6 @@
  */
 import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { UsageError } from '../../util/errors.ts'
 import type { Tokenizer } from '../../text/index.ts'
 import type { Side } from '../types.ts'
@@ -90,11 +89,8 @@ export class LlamaServer implements Program {
     try {
       return await side.run(task)
     } catch (error) {
-      if (error instanceof UsageError && error.code === 'peer-failed') {
-        // Its own end, if there is one, comes a moment after that of the connection.
-        await sleep(DEATH_MS)
-        await this.#guard.ask({ ping: true }, task.signal)
-      }
+      // Its own end, if there is one, comes after that of the connection.
+      if (isBrokenConnection(error)) await this.#guard.endWithin(DEATH_MS, task.signal)
       throw error
     }
   }
@@ -103,7 +99,14 @@ export class LlamaServer implements Program {
 // ---------------------------------------------------------------------------------------------------------------
 
 const START_LIMIT_MS = 5 * 60_000
-const DEATH_MS = 300
+/** How long a program may take to end after its connections: on a busy machine not a moment but seconds. */
+const DEATH_MS = 10_000
+
+/** Errors of connections have codes of their own; what a server says has none. */
+function isBrokenConnection(error: unknown): boolean {
+  if (!(error instanceof UsageError) || error.code !== 'peer-failed') return false
+  return error.cause instanceof Error && 'code' in error.cause
+}
 
 /** What makes it comparable. Flags of the user come later and win. */
 function ownFlags({ modelPath, threads, context }: LlamaServerOptions, port: number): string[] {

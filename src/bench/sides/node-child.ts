@@ -9,9 +9,11 @@
  */
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Readable, Writable } from 'node:stream'
 import { childEnvironment, nodeProgram } from '../../util/env.ts'
 import { UsageError, throwIfAborted } from '../../util/errors.ts'
+import { joinSignals } from '../../util/signals.ts'
 
 /** One running program. */
 export class NodeChild implements AsyncDisposable {
@@ -80,6 +82,16 @@ export class NodeChild implements AsyncDisposable {
     } finally {
       signal?.removeEventListener('abort', onAbort)
     }
+  }
+
+  /** Waits up to `ms` for its end. Throws `peer-failed` when it has ended, `aborted` when the signal says so. */
+  async endWithin(ms: number, signal?: AbortSignal): Promise<void> {
+    const over = new AbortController()
+    using stop = joinSignals(signal ? [over.signal, signal] : [over.signal])
+    await Promise.race([this.#ended, sleep(ms, undefined, { signal: stop.signal }).catch(() => undefined)])
+    over.abort()
+    if (this.#how !== undefined) throw this.#death()
+    throwIfAborted(signal)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -72,10 +72,16 @@ describe('peers together', () => {
   })
 
   it('closes what it has opened when an abort comes, and in the end', async () => {
-    const options = { llamaServer, llamaServerArgs: ['--never'] }
-    const signal = AbortSignal.timeout(1500)
-    await expect(openPeers(['llama-server'], options, { ...parts, signal })).rejects.toMatchObject({ code: 'aborted' })
-    expect(processesOf(llamaServer).length).toBeGreaterThan(4)
-    expect(processesOf(llamaServer).filter(processAlive)).toEqual([])
+    const own = fakeLlamaServer(mkdtempSync(join(folder, 'own-')))
+    const options = { llamaServer: own, llamaServerArgs: ['--never'] }
+    const controller = new AbortController()
+    const opened = openPeers(['llama-server'], options, { ...parts, signal: controller.signal })
+    const refused = expect(opened).rejects.toMatchObject({ code: 'aborted' })
+    // The plain one, and the one that is never ready.
+    await expect.poll(() => processesOf(own).length, { timeout: 60_000 }).toBe(2)
+    expect(processesOf(own).map(processAlive)).toEqual([true, true])
+    controller.abort()
+    await refused
+    expect(processesOf(own).map(processAlive)).toEqual([false, false])
   })
 })
