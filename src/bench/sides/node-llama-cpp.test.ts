@@ -76,16 +76,15 @@ describe('node-llama-cpp in its own process', () => {
   it('stops at an abort and goes on with the next question', async () => {
     await using program = await start('slow.gguf')
     const side = program.side('node-llama-cpp', null)
-    const task = { ...from(65, 400), signal: AbortSignal.timeout(100) }
-    const started = performance.now()
+    // Behind all tokens that end it: this answer takes hours.
+    const task = { ...from(1000, 1e6), signal: AbortSignal.timeout(100) }
     await expect(side.run(task)).rejects.toMatchObject({ code: 'aborted' })
     expect(await side.run(from(65, 2))).toMatchObject({ tokens: [66, 67] })
-    expect(performance.now() - started).toBeLessThan(5000) // 400 tokens would take 12 s
   })
 
   it('ends when it is disposed, in the middle of an answer too', async () => {
     const program = await start('slow.gguf')
-    const answer = expect(program.side('node-llama-cpp', null).run(from(65, 400))).rejects.toThrow(/it ended/)
+    const answer = expect(program.side('node-llama-cpp', null).run(from(1000, 1e6))).rejects.toThrow(/it ended/)
     await program[Symbol.asyncDispose]()
     await answer
     expect(processAlive(program.pid)).toBe(false)
