@@ -95,8 +95,9 @@ describe('a comparison', () => {
 
 describe('a result file', () => {
   const folder = mkdtempSync(join(tmpdir(), 'heterospec-compare-'))
+  let files = 0
   const fileWith = (text: string): string => {
-    const file = join(folder, `${Math.random()}.txt`)
+    const file = join(folder, `${files++}.txt`)
     writeFileSync(file, text)
     return file
   }

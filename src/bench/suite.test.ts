@@ -7,8 +7,9 @@ import { groupsOf, loadSuite, sampleQuestions } from './suite.ts'
 import type { Question } from './types.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'heterospec-suite-'))
+let files = 0
 const fileWith = (text: string): string => {
-  const file = join(folder, `${Math.random()}.jsonl`)
+  const file = join(folder, `${files++}.jsonl`)
   writeFileSync(file, text)
   return file
 }
