@@ -6,7 +6,8 @@ import type { TrainingBatch } from '../types.ts'
 import { createHeadTrainer, type HeadTrainerOptions, type NetTrainer } from './index.ts'
 import { splitBatch } from './share.ts'
 
-const backend = openBackend({ threads: 2 })
+// Threads of one device spin while they wait for one whose core another program has; parts have a thread each all the same.
+const backend = openBackend({ threads: 1 })
 const batch = toyBatch()
 const quick = { learningRate: 3e-3, stateLoss: 0.1 }
 
