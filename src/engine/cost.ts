@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import * as z from 'zod'
+import { realClock, type Clock } from '../util/clock.ts'
 import { cpuName } from '../util/env.ts'
 import { throwIfAborted } from '../util/errors.ts'
 import { readNote, writeNote } from '../util/notes.ts'
@@ -15,6 +16,8 @@ import type { CostIdentity } from './types.ts'
 export interface MeasureOptions {
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((done: number, total: number) => void) | undefined
+  /** What the second is measured with. */
+  readonly clock?: Clock | undefined
 }
 
 /** Row counts of the price list: every place where kernels change their tiling, coarser where trees are rare. */
@@ -43,18 +46,19 @@ export async function measureCosts(
   sequence: Sequence,
   options: MeasureOptions = {},
 ): Promise<MeasuredCosts> {
+  const clock = options.clock ?? realClock
   const plan = passPlan(sequence.capacity)
   const oneRowKey = `1/${plan[0]?.context ?? 0}`
   const best = new Map<string, CostSample>()
   const oneRow: number[] = []
-  const started = performance.now()
+  const started = clock()
   await settle(model, sequence)
   for (let index = 0; index < plan.length; index++) {
     throwIfAborted(options.signal)
     const { rows, context } = plan[index] as { rows: number; context: number }
     const key = `${rows}/${context}`
     const expected = best.get(key)?.ms ?? expectedMs(best, rows)
-    if (index >= 2 && performance.now() - started + expected > BUDGET_MS) continue
+    if (index >= 2 && clock() - started + expected > BUDGET_MS) continue
     const ms = await model.timePass(sequence, rows, context)
     if (key === oneRowKey) oneRow.push(ms)
     const known = best.get(key)

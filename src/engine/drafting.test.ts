@@ -48,7 +48,7 @@ describe('the table of drafters', () => {
     expect(await touch(table, 2)).toBe(kept)
     expect(log).toEqual([])
     await touch(table, MOST_DRAFTERS + 1)
-    await expect.poll(() => log).toEqual(['oldest'])
+    await expect.poll(() => log, { timeout: 60_000 }).toEqual(['oldest'])
     expect(await touch(table, 3)).not.toBe(oldest)
     expect(await touch(table, 2)).toBe(kept)
     expect(await touch(table, 1)).toBe(held.drafter)

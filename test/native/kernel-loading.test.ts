@@ -31,11 +31,11 @@ function missing(result: FoundKernels | NoKernels): NoKernels {
   return result
 }
 
-/** A compiler that counts how often it is called, as CC. */
-function countCalls({ root }: KernelPlaces): () => number {
+/** A compiler that counts how often it is called, as CC; with another note it is another one, also where files have coarse times. */
+function countCalls({ root }: KernelPlaces, note = ''): () => number {
   const log = join(root, 'calls')
   const script = join(root, 'counting-cc')
-  writeFileSync(script, `#!/bin/sh\necho >> '${log}'\nexec '${compiler?.path ?? ''}' "$@"\n`)
+  writeFileSync(script, `#!/bin/sh\n${note}\necho >> '${log}'\nexec '${compiler?.path ?? ''}' "$@"\n`)
   chmodSync(script, 0o755)
   vi.stubEnv('CC', script)
   return () => (existsSync(log) ? readFileSync(log, 'utf8').length : 0)
@@ -78,7 +78,7 @@ describe.runIf(possible)('the library of kernels', () => {
     const before = calls()
     expect(missing(findKernels(places))).toEqual(first)
     expect(calls()).toBe(before)
-    countCalls(places)
+    countCalls(places, '# updated')
     missing(findKernels(places))
     expect(calls()).toBeGreaterThan(before)
   })
