@@ -44,18 +44,19 @@ describe('hostile files', () => {
   })
 
   it('cost neither time nor memory', () => {
-    const before = process.memoryUsage()
-    let slowest = 0
+    let slowestMs = 0
     let most = 0
     for (const { bytes } of files) {
-      const start = performance.now()
+      const [before, cpu] = [process.memoryUsage(), process.cpuUsage()]
       read(bytes)
-      slowest = Math.max(slowest, performance.now() - start)
+      const { user, system } = process.cpuUsage(cpu)
       const now = process.memoryUsage()
+      slowestMs = Math.max(slowestMs, (user + system) / 1000)
+      // Of one file alone: when buffers of others are collected is nobody's business here.
       most = Math.max(most, now.arrayBuffers - before.arrayBuffers, now.external - before.external)
     }
-    // Each takes well under 100 ms when the machine is free; a bound for busy machines that still catches a wait.
-    expect(slowest).toBeLessThan(1000)
+    // Each takes well under 100 ms. A loop over as many elements as a lying file claims takes minutes, or has no end.
+    expect(slowestMs).toBeLessThan(10_000)
     expect(most).toBeLessThan(64 << 20)
   })
 })
