@@ -1,12 +1,14 @@
 /**
  * Runs once before all tests: finds the default model as the command line would (cache, else pip; so a machine fetches it
- * once) and makes the tiny one in a folder that lives as long as the run.
+ * once) and makes the tiny one in a folder that lives as long as the run. Where the kernels are not built yet they are compiled now:
+ * that takes a minute or more, and shall be no test's own time.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { makeTinyModel } from '../scripts/make-tiny-model.ts'
+import { kernelReport } from '../src/ffi/index.ts'
 import { resolveModel } from '../src/store/index.ts'
 
 declare module 'vitest' {
@@ -26,5 +28,6 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   project.provide('tinyModelPath', tinyModelPath)
   const model = await resolveModel()
   project.provide('modelPath', model.path)
+  kernelReport()
   return () => rm(folder, { recursive: true, force: true })
 }
