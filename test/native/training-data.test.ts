@@ -95,8 +95,9 @@ describe('texts', () => {
 describe('a file', () => {
   it('goes on where it was torn off, without doing anything twice', async () => {
     const whole = await readFile(join(folder, 'batch.jsonl'), 'utf8')
-    for (const share of [0.2, 0.5, 0.95]) {
-      await writeFile(join(folder, 'torn.jsonl'), whole.slice(0, Math.floor(share * whole.length)))
+    // The last time within the last text: which one that is, and whether lines without a text follow, depends on the kernels.
+    for (const end of [0.2 * whole.length, 0.5 * whole.length, whole.lastIndexOf('"tokens"')]) {
+      await writeFile(join(folder, 'torn.jsonl'), whole.slice(0, Math.floor(end)))
       const { resumed, generated, totals } = await makeData(target, options('torn.jsonl'))
       expect(resumed).toBeLessThan(totals.texts)
       expect(generated).toBeLessThan(totals.generated)
