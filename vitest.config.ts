@@ -10,6 +10,7 @@ export default defineConfig({
     // They end what hangs; a machine that is ten times slower, or busy with others, shall not meet them.
     testTimeout: 600_000,
     hookTimeout: 600_000,
+    // What is waited for comes in its own time on a busy machine; vitest gives up after a second.
     expect: { poll: { timeout: 60_000 } },
     globalSetup: ['test/setup.ts'],
     setupFiles: ['test/properties.ts'],

