@@ -1,10 +1,9 @@
 /** `heterospec bench` as a process: a result that scripts can read, resumption after a kill, refusals before any work. */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { setTimeout as pause } from 'node:timers/promises'
 import { join } from 'node:path'
 import { describe, expect, inject, it } from 'vitest'
 import type { BenchDocument, Comparison } from '../../src/bench/index.ts'
-import { cli as run, lastLine, startCli, temporaryFolder, type Ended } from './cli.ts'
+import { cli as run, endAmidst, lastLine, startCli, temporaryFolder, textOf, untilTrue, type Ended } from './cli.ts'
 
 const folder = temporaryFolder()
 const cacheDir = join(folder, 'cache')
@@ -26,18 +25,23 @@ const notes = join(cacheDir, 'bench')
 /** Turns in the only checkpoint there is. */
 const finishedTurns = (): number => {
   const file = existsSync(notes) && readdirSync(notes).find((name) => name.endsWith('.jsonl'))
-  return file ? readFileSync(join(notes, file), 'utf8').split('\n').length - 2 : 0
+  return file ? textOf(join(notes, file)).split('\n').length - 2 : 0
 }
+/** Ends a run when it has one turn or more behind it. A run that came to its end leaves no checkpoint. */
+const endedAfterATurn = (signal: NodeJS.Signals, ...args: string[]): Promise<Ended> =>
+  endAmidst({
+    begin: () => startCli(['bench', ...args], { env }),
+    reached: (running) => untilTrue(running, () => finishedTurns() >= 1),
+    signal,
+    forget: () => undefined,
+  })
 const model = ['--model', inject('modelPath'), '--threads', '1']
 const suite = suiteOf('Repeat: red, blue, green.', 'Count to ten.', 'Name two rivers.', 'Say "yes" five times.')
 const work = [...model, '--suite', suite, '--methods', 'lookup/fixed:nodes=6,recycling/fixed', '--max-tokens', '40']
 
 describe('heterospec bench', () => {
   it('goes on after a kill with the same counts, and its output can be compared', async () => {
-    const killed = startCli(['bench', ...work], { env })
-    while (finishedTurns() < 2 && killed.child.exitCode === null) await pause(20)
-    killed.child.kill('SIGKILL')
-    expect(await killed.ended).toMatchObject({ signal: 'SIGKILL' })
+    expect(await endedAfterATurn('SIGKILL', ...work)).toMatchObject({ signal: 'SIGKILL' })
 
     const resumed = await cli(...work, '--html', join(folder, 'report.html'))
     expect(resumed).toMatchObject({ code: 0 })
@@ -66,10 +70,7 @@ describe('heterospec bench', () => {
   })
 
   it('ends with 130 when interrupted, and keeps what is done', async () => {
-    const running = startCli(['bench', ...work, '--seed', '2'], { env })
-    while (finishedTurns() < 1 && running.child.exitCode === null) await pause(20)
-    running.child.kill('SIGINT')
-    expect(await running.ended).toMatchObject({ code: 130, stdout: '' })
+    expect(await endedAfterATurn('SIGINT', ...work, '--seed', '2')).toMatchObject({ code: 130, stdout: '' })
     expect(finishedTurns()).toBeGreaterThan(0)
   })
 

@@ -1,11 +1,10 @@
 /** `heterospec calibrate` as a process: what it finds, going on after a kill, the check's own answers, refusals, and use. */
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import { beforeAll, describe, expect, inject, it } from 'vitest'
 import type { Calibration } from '../../src/policy/index.ts'
 import { tinyFile, tinyHeadFile } from '../tiny.ts'
-import { cli, lastLine, startCli, temporaryFolder } from './cli.ts'
+import { cli, endAmidst, lastLine, startCli, temporaryFolder, textOf, untilTrue } from './cli.ts'
 
 const folder = temporaryFolder()
 const cache = join(folder, 'cache')
@@ -62,14 +61,17 @@ describe('a calibration', () => {
     const long = [...small, '--max-tokens', '160']
     const command = (name: string) => ['calibrate', ...tiny, ...head, ...six, ...long, '--out', at(name)]
     expect(await cli(command('whole.json'), { env })).toMatchObject({ code: 0 })
-    const running = startCli(command('killed.json'), { env })
     const done = (): number => {
-      if (!existsSync(at('killed.json.part'))) return 0
-      return (JSON.parse(readFileSync(at('killed.json.part'), 'utf8')) as { state: { learned: number } }).state.learned
+      const text = textOf(at('killed.json.part'))
+      return text === '' ? 0 : (JSON.parse(text) as { state: { learned: number } }).state.learned
     }
-    while (done() < 1 && running.child.exitCode === null) await pause(5)
-    running.child.kill('SIGKILL')
-    expect((await running.ended).signal).toBe('SIGKILL')
+    const killed = await endAmidst({
+      begin: () => startCli(command('killed.json'), { env }),
+      reached: (running) => untilTrue(running, () => done() >= 1),
+      signal: 'SIGKILL',
+      forget: () => rmSync(at('killed.json')),
+    })
+    expect(killed.signal).toBe('SIGKILL')
     const again = await cli(command('killed.json'), { env })
     expect(again.code).toBe(0)
     expect(again.stderr).toMatch(/going on with an interrupted run: [1-6] answers are done \(--fresh starts over\)/)

@@ -49,7 +49,7 @@ describe('chat', () => {
   })
 
   it('stops the answer at Ctrl-C and goes on with the next line', async () => {
-    const long = ['chat', '--model', model, '--budget', 'fixed', '--max-tokens', '400']
+    const long = ['chat', '--model', model, '--budget', 'fixed', '--ignore-eos', '--max-tokens', '100000']
     const running = startCli(long, { env, stdin: 'Tell me a long story.\n/history\n' })
     await running.until('stdout', /./)
     running.child.kill('SIGINT')

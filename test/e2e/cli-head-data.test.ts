@@ -5,20 +5,23 @@ import { describe, expect, inject, it } from 'vitest'
 import { cli, lastLine, startCli, temporaryFolder } from './cli.ts'
 
 const folder = temporaryFolder()
+const env = { HETEROSPEC_CACHE: join(folder, 'cache') }
 const args = (out: string, tokens: number): string[] => [
   ...['head', 'data', '--target', inject('tinyModelPath'), '--out', join(folder, out), '--threads', '1'],
   ...['--sequences', '4', '--max-answer', '48', '--max-prompt', '100', '--tokens', String(tokens)],
 ]
-const linesOf = (out: string): Record<string, unknown>[] =>
+/** `whole`: without what a kill may have torn. */
+const linesOf = (out: string, which: 'all' | 'whole' = 'all'): Record<string, unknown>[] =>
   readFileSync(join(folder, out), 'utf8')
     .split('\n')
+    .slice(0, which === 'whole' ? -1 : undefined)
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Record<string, unknown>)
 
 describe('head data', () => {
   it('survives SIGKILL: the same command goes on, and no conversation is made twice', async () => {
     for (let kills = 0; kills < 2; kills++) {
-      const running = startCli(args('killed.jsonl', 1e6))
+      const running = startCli(args('killed.jsonl', 1e6), { env })
       const before = existsSync(join(folder, 'killed.jsonl')) ? readFileSync(join(folder, 'killed.jsonl')).length : 0
       for (;;) {
         await new Promise((resolve) => setTimeout(resolve, 20))
@@ -29,7 +32,9 @@ describe('head data', () => {
       running.child.kill('SIGKILL')
       expect((await running.ended).signal).toBe('SIGKILL')
     }
-    const { code, stdout } = await cli([...args('killed.jsonl', 3000), '--json'])
+    // More than there can be: an answer has 48 tokens at most.
+    const more = 48 * linesOf('killed.jsonl', 'whole').length + 500
+    const { code, stdout } = await cli([...args('killed.jsonl', more), '--json'], { env })
     expect(code).toBe(0)
     expect(stdout).toMatch(/^\S+killed\.jsonl: \d.* texts \(\d+ of them from an earlier run\) with .* tokens\/s\.$/m)
     const report = lastLine(stdout) as { totals: { texts: number }; resumed: number }
@@ -43,7 +48,7 @@ describe('head data', () => {
   })
 
   it('stops at Ctrl-C with whole lines in the file, and says how to go on', async () => {
-    const running = startCli(args('stopped.jsonl', 1e6))
+    const running = startCli(args('stopped.jsonl', 1e6), { env })
     await running.until('stderr', /tokens of answers/)
     running.child.kill('SIGINT')
     const { code, stderr } = await running.ended
@@ -62,7 +67,7 @@ describe('head data', () => {
       /expected a whole number from 16 to 65536 for --max-answer, got '3'/,
     ],
   ])('refuses %j with one sentence', async (line, sentence) => {
-    const { code, stderr } = await cli(line)
+    const { code, stderr } = await cli(line, { env })
     expect(code).toBe(2)
     expect(stderr.trim().split('\n')).toHaveLength(1)
     expect(stderr).toMatch(sentence)

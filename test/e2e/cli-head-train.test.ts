@@ -1,12 +1,12 @@
 /** `heterospec head train` as a process: a head from chats, a run that is ended and goes on, sentences for wrong use. */
-import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadGguf } from '../../src/gguf/index.ts'
 import { readTensor } from '../../src/train/tensors.ts'
 import { someTexts } from '../fakes/training-texts.ts'
 import { someTokens, tinyFile } from '../tiny.ts'
-import { cli, lastLine, startCli, temporaryFolder } from './cli.ts'
+import { cli, endAmidst, lastLine, startCli, temporaryFolder } from './cli.ts'
 
 const folder = temporaryFolder()
 const data = join(folder, 'data.jsonl')
@@ -82,17 +82,25 @@ describe('head train', () => {
   it('goes on after SIGTERM and SIGKILL to the same head', async () => {
     const more = ['--epochs', '6', '--checkpoint', '0', '--type', 'f32']
     await cli(args('whole.gguf', ...more, '--quiet'), { env })
-    const polite = startCli(args('pieces.gguf', ...more), { env })
-    await polite.until('stderr', /step [1-9]/)
-    polite.child.kill('SIGTERM')
-    expect(await polite.ended).toMatchObject({
+    const [out, kept] = ['pieces.gguf', 'kept'].map((name) => join(folder, name)) as [string, string]
+    const begin = () => startCli(args('pieces.gguf', ...more), { env })
+    const forget = (): void => rmSync(out)
+    const polite = await endAmidst({ begin, reached: (one) => one.until('stderr', /step [1-9]/), signal: 'SIGTERM', forget }) // prettier-ignore
+    expect(polite).toMatchObject({
       code: 143,
       stderr: expect.stringMatching(/stopped; the same command goes on/) as string,
     })
-    const rude = startCli(args('pieces.gguf', ...more), { env })
-    await rude.until('stderr', /going on after step [1-9]/)
-    rude.child.kill('SIGKILL')
-    await rude.ended
+    copyFileSync(`${out}.training`, kept)
+    const rude = await endAmidst({
+      begin,
+      reached: (one) => one.until('stderr', /going on after step [1-9]/),
+      signal: 'SIGKILL',
+      forget: () => {
+        forget()
+        copyFileSync(kept, `${out}.training`)
+      },
+    })
+    expect(rude.signal).toBe('SIGKILL')
     const { code, stderr } = await cli(args('pieces.gguf', ...more), { env })
     expect({ code, stderr }).toMatchObject({ code: 0 })
     expect(weightsOf('pieces.gguf')).toEqual(weightsOf('whole.gguf'))

@@ -1,13 +1,12 @@
 /** `heterospec study`: one recording for all studies, resumption, the clock, files of others, and everything that may be wrong. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import { beforeAll, describe, expect, inject, it } from 'vitest'
 import type { CostStudyDocument } from '../../src/bench/study/cost-types.ts'
 import type { AblationDocument, StudyDocument } from '../../src/bench/study/types.ts'
 import { fakeRecording, recordingLines } from '../fixtures/recording.ts'
 import { tinyFile, tinyHeadFile } from '../tiny.ts'
-import { cli, lastLine, startCli, temporaryFolder } from './cli.ts'
+import { cli, endAmidst, lastLine, startCli, temporaryFolder, textOf, untilTrue } from './cli.ts'
 
 const folder = temporaryFolder()
 const cache = join(folder, 'cache')
@@ -99,15 +98,21 @@ describe('a study', () => {
 
   it('goes on with an interrupted recording, question by question', async () => {
     const args = [...base, '--seed', '2', '--max-tokens', '120', '--sample', '2']
-    const running = startCli(['study', 'bins', ...args], { env })
     const part = (): string | undefined => readdirSync(join(cache, 'studies')).find((name) => name.endsWith('.part'))
     const whole = (): number => {
       const name = part()
-      return name === undefined ? 0 : readFileSync(join(cache, 'studies', name), 'utf8').split('\n\n').length - 2
+      return name === undefined ? 0 : textOf(join(cache, 'studies', name)).split('\n\n').length - 2
     }
-    while (whole() < 1) await pause(20)
-    running.child.kill('SIGINT')
-    expect((await running.ended).code).toBe(130)
+    const before = recordings()
+    const interrupted = await endAmidst({
+      begin: () => startCli(['study', 'bins', ...args], { env }),
+      reached: (running) => untilTrue(running, () => whole() >= 1),
+      signal: 'SIGINT',
+      forget: () => {
+        for (const name of recordings().filter((one) => !before.includes(one))) rmSync(join(cache, 'studies', name))
+      },
+    })
+    expect(interrupted.code).toBe(130)
     const done = whole()
     const resumed = await study('bins', ...args, '--json')
     expect(resumed.stderr).toContain(`going on with an interrupted recording: ${done} questions are done`)

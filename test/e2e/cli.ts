@@ -1,9 +1,10 @@
 /** Starts the real program for tests: the compiled one where it is fresh, else the sources. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 /** How a process ended and what it said. */
@@ -80,6 +81,43 @@ export function startCli(args: readonly string[], options: CliOptions = {}): Run
 /** Runs `heterospec ...args` to its end. */
 export function cli(args: readonly string[], options: CliOptions = {}): Promise<Ended> {
   return startCli(args, options).ended
+}
+
+/** How work is ended in the middle. */
+export interface Amidst {
+  readonly begin: () => Running
+  /** Resolves when it is in the middle, or over. */
+  readonly reached: (running: Running) => Promise<void>
+  readonly signal: NodeJS.Signals
+  /** Undoes what was done. */
+  readonly forget: () => void
+}
+
+/** Ends work in the middle. Where it came to its end before, because this process was not let run, it is begun anew. */
+export async function endAmidst({ begin, reached, signal, forget }: Amidst): Promise<Ended> {
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const running = begin()
+    await reached(running)
+    running.child.kill(signal)
+    const ended = await running.ended
+    if (ended.code !== 0) return ended
+    forget()
+  }
+  throw new Error('expected work that can be ended in the middle, got five ends before')
+}
+
+/** Waits until `done`, or until the program has ended. */
+export async function untilTrue({ child }: Running, done: () => boolean): Promise<void> {
+  while (!done() && child.exitCode === null && child.signalCode === null) await pause(5)
+}
+
+/** What a file holds; nothing where there is none, or none any more. */
+export function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
 }
 
 /** The last line of stdout, as JSON. */
