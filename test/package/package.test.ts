@@ -2,7 +2,9 @@
  * The package as a user gets it: packed, installed in an empty folder, every subpath imported, the command run, the
  * examples run. Uses the compiled files of `dist/`, which `npm ci` and `npm test` build.
  */
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import {
   copyFileSync,
   existsSync,
@@ -35,28 +37,64 @@ let folder: string
 let packed: string[]
 
 /** Runs a program in the user's folder and returns what it printed; anything but success is a failure of the test. */
-function run(program: string, ...args: string[]): string {
+function run(program: string, ...args: string[]): Promise<string> {
   return runWith({}, program, ...args)
 }
 
-function runWith(variables: NodeJS.ProcessEnv, program: string, ...args: string[]): string {
-  const environment = { ...process.env, HETEROSPEC_CACHE: join(folder, 'cache'), NODE_OPTIONS: '', ...variables }
-  const child = spawnSync(program, args, { cwd: folder, env: environment, encoding: 'utf8', timeout: 110_000 })
-  expect(child.status, `${program} ${args.join(' ')}\n${child.stdout}\n${child.stderr}`).toBe(0)
-  return child.stdout
+async function runWith(variables: NodeJS.ProcessEnv, program: string, ...args: string[]): Promise<string> {
+  const own = { HETEROSPEC_CACHE: join(folder, 'cache'), NODE_OPTIONS: '', npm_config_update_notifier: 'false' }
+  const env = { ...process.env, ...own, ...variables }
+  const child = spawn(program, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const said = { stdout: '', stderr: '' }
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => (said[name] += text))
+  }
+  const [code] = (await once(child, 'close')) as [number | null]
+  expect(code, `${program} ${args.join(' ')}\n${said.stdout}\n${said.stderr}`).toBe(0)
+  return said.stdout
 }
 
-beforeAll(() => {
+/** What package-lock.json says of a package. */
+interface Locked {
+  readonly dev?: boolean
+}
+
+/**
+ * A lock file of a user who installs `tarball`, with what ours says of everything that it needs: npm has fetched these before, so
+ * it asks no registry, and whatever is not declared is not there.
+ */
+function lockFor(tarball: string): object {
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, Locked>
+  }
+  const { '': own, ...others } = packages
+  const needed = Object.entries(others).filter(([, { dev = false }]) => !dev)
+  const integrity = `sha512-${createHash('sha512')
+    .update(readFileSync(join(folder, tarball)))
+    .digest('base64')}`
+  const installed = { ...omit(own ?? {}, 'devDependencies'), resolved: `file:${tarball}`, integrity }
+  const user = { name: 'user', dependencies: { heterospec: `file:${tarball}` } }
+  const all = { '': user, 'node_modules/heterospec': installed, ...Object.fromEntries(needed) }
+  return { name: 'user', lockfileVersion: 3, requires: true, packages: all }
+}
+
+function omit(from: object, name: string): object {
+  return Object.fromEntries(Object.entries(from).filter(([key]) => key !== name))
+}
+
+beforeAll(async () => {
   expect(existsSync(join(root, 'dist/index.js')), 'expected compiled files in dist/; run "npm run build" first').toBe(
     true,
   )
   folder = mkdtempSync(join(tmpdir(), 'heterospec-package-'))
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'user', private: true, type: 'module' }))
-  const report = run('npm', 'pack', root, '--json', '--ignore-scripts', '--pack-destination', folder)
+  const report = await run('npm', 'pack', root, '--json', '--ignore-scripts', '--pack-destination', folder)
   const [tarball] = JSON.parse(report) as [{ filename: string; files: { path: string }[] }]
   packed = tarball.files.map(({ path }) => path)
-  const quietly = ['--no-audit', '--no-fund', '--prefer-offline']
-  run('npm', 'install', ...quietly, `./${tarball.filename}`)
+  const lock = lockFor(tarball.filename)
+  const user = { name: 'user', private: true, type: 'module', dependencies: { heterospec: `file:${tarball.filename}` } }
+  writeFileSync(join(folder, 'package.json'), JSON.stringify(user))
+  writeFileSync(join(folder, 'package-lock.json'), JSON.stringify(lock))
+  await run('npm', 'ci', '--no-audit', '--no-fund', '--prefer-offline')
 })
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -94,20 +132,20 @@ describe('the packed package', () => {
 
   it.each(Object.keys(manifest.exports).filter((subpath) => subpath !== './package.json'))(
     'can be imported as %s',
-    (subpath) => {
+    async (subpath) => {
       const name = subpath.replace(/^\./, 'heterospec')
       const print = `console.log(Object.keys(await import('${name}')).length)`
-      expect(Number(run(process.execPath, '--input-type=module', '-e', print))).toBeGreaterThan(0)
+      expect(Number(await run(process.execPath, '--input-type=module', '-e', print))).toBeGreaterThan(0)
     },
   )
 
-  it('brings the command', () => {
-    expect(run('npx', '--no-install', 'heterospec', '--version').trim()).toBe(manifest.version)
+  it('brings the command', async () => {
+    expect((await run('npx', '--no-install', 'heterospec', '--version')).trim()).toBe(manifest.version)
   })
 
-  it('answers a prompt', () => {
-    const flags = ['--model', inject('modelPath'), '--max-tokens', '8', '--threads', '1', '--json']
-    const output = run('npx', '--no-install', 'heterospec', 'run', 'What is the capital of France?', ...flags)
+  it('answers a prompt', async () => {
+    const flags = ['--model', inject('modelPath'), '--max-tokens', '8', '--ignore-eos', '--threads', '1', '--json']
+    const output = await run('npx', '--no-install', 'heterospec', 'run', 'What is the capital of France?', ...flags)
     const answer = JSON.parse(output.trim().split('\n').at(-1) ?? '') as { text: string; tokens: number[] }
     expect(answer.tokens.length).toBe(8)
     expect(answer.text).not.toBe('')
@@ -120,29 +158,31 @@ describe("heterospec's own kernels in the package", () => {
   const tiny = inject('tinyModelPath')
   const command = join('node_modules', 'heterospec', 'bin', 'heterospec.cjs')
   /** What `doctor` says when it runs with some environment variables. */
-  const kernelsOf = (variables: NodeJS.ProcessEnv): KernelReport => {
-    const output = runWith(variables, process.execPath, command, 'doctor', '--json', '--model', tiny)
+  const kernelsOf = async (variables: NodeJS.ProcessEnv): Promise<KernelReport> => {
+    const output = await runWith(variables, process.execPath, command, 'doctor', '--json', '--model', tiny)
     return (JSON.parse(output) as { library: { kernels: KernelReport } }).library.kernels
   }
 
-  it.runIf(kernelsExistFor() && findCompilers().length > 0)('are compiled for this kind of machine', () => {
+  it.runIf(kernelsExistFor() && findCompilers().length > 0)('are compiled for this kind of machine', async () => {
     const prebuilt = packed.filter((path) => path.startsWith('prebuilt/'))
     expect(prebuilt, 'run "npm run build" after a change in native/').toEqual([library])
     const installed = join(folder, 'node_modules', 'heterospec', library)
     // A processor without AVX2 or the like has a reason instead.
-    const { path = installed, origin = 'prebuilt', reason } = kernelsOf({})
+    const { path = installed, origin = 'prebuilt', reason } = await kernelsOf({})
     expect({ path, origin }, reason).toEqual({ path: realpathSync(installed), origin: 'prebuilt' })
   })
 
-  it('are not needed: without them and without a compiler it answers all the same', () => {
+  it('are not needed: without them and without a compiler it answers all the same', async () => {
     const prebuilt = join(folder, 'node_modules', 'heterospec', 'prebuilt')
     const aside = join(folder, 'aside')
     if (existsSync(prebuilt)) renameSync(prebuilt, aside)
     const bare = { PATH: '/nowhere', CC: '', HETEROSPEC_CACHE: join(folder, 'bare-cache') }
     try {
-      expect(kernelsOf(bare).reason).toMatch(/no prebuilt library fits, and no C compiler was found|there are none for/)
-      const flags = ['--model', tiny, '--max-tokens', '8', '--threads', '1', '--json']
-      const output = runWith(bare, process.execPath, command, 'run', 'Hello', ...flags)
+      expect((await kernelsOf(bare)).reason).toMatch(
+        /no prebuilt library fits, and no C compiler was found|there are none for/,
+      )
+      const flags = ['--model', tiny, '--max-tokens', '8', '--ignore-eos', '--threads', '1', '--json']
+      const output = await runWith(bare, process.execPath, command, 'run', 'Hello', ...flags)
       expect((JSON.parse(output.trim().split('\n').at(-1) ?? '') as { tokens: number[] }).tokens.length).toBe(8)
     } finally {
       if (existsSync(aside)) renameSync(aside, prebuilt)
@@ -153,9 +193,9 @@ describe("heterospec's own kernels in the package", () => {
 describe('the examples run as they are written', () => {
   beforeAll(() => mkdirSync(join(folder, 'examples')))
 
-  it.each(examples)('%s', (name) => {
+  it.each(examples)('%s', async (name) => {
     copyFileSync(join(root, 'examples', name), join(folder, 'examples', name))
-    const output = run(process.execPath, '--import', tsx, join('examples', name), inject('tinyModelPath'))
+    const output = await run(process.execPath, '--import', tsx, join('examples', name), inject('tinyModelPath'))
     expect(output).not.toBe('')
     if (name === 'lossless.ts') expect(output.match(/all the same tokens/g)).toHaveLength(2)
   })
