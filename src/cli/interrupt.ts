@@ -3,6 +3,8 @@
  * a second Ctrl-C ends the process at once. Does not print: `main.ts` and the commands do.
  */
 
+import { throwIfAborted } from '../util/errors.ts'
+
 /** Why the work was stopped, and what the process answers for it. */
 export class Interruption extends Error {
   readonly exitCode: number
@@ -54,6 +56,18 @@ export function listenForInterrupt({ terminate = false }: { readonly terminate?:
       process.stdout.off('error', onOutputError)
     },
   }
+}
+
+/** What `open` opens. Where the signal came after the last look at it, it is closed again and `aborted` is thrown. */
+export async function openUnlessAborted<Opened extends AsyncDisposable>(
+  signal: AbortSignal,
+  open: () => Promise<Opened>,
+): Promise<Opened> {
+  const opened = await open()
+  if (!signal.aborted) return opened
+  await opened[Symbol.asyncDispose]()
+  throwIfAborted(signal)
+  return opened
 }
 
 /** The interruption behind an error, if that is what it comes from. */

@@ -14,7 +14,7 @@ import {
   type ServerLogger,
 } from '../../server/index.ts'
 import { readFlags, type Typed } from '../flags.ts'
-import { INTERRUPTED, listenForInterrupt } from '../interrupt.ts'
+import { INTERRUPTED, listenForInterrupt, openUnlessAborted } from '../interrupt.ts'
 import { LogOutput } from '../log-output.ts'
 import { locateModel, openFromFlags, withLocalDraftModel } from '../open.ts'
 import { addServingOptions } from '../options.ts'
@@ -123,7 +123,9 @@ async function openInterruptibly(
   const { name: stored, path } = await locateModel(typed, { signal, quiet })
   const cache = { prefixCacheBytes: cacheRam * 2 ** 20, cacheEviction, cacheTokens }
   const settings = { signal, speculative, quiet, sequences: parallel, ...cache }
-  return { engine: await openFromFlags({ ...typed, model: path }, settings), stored }
+  // A signal that nobody looked at any more would be lost, and the server would stay.
+  const engine = await openUnlessAborted(signal, () => openFromFlags({ ...typed, model: path }, settings))
+  return { engine, stored }
 }
 
 function listeningLine({ url }: Listening, { context, sequences }: Engine, name: string): string {
