@@ -17,6 +17,22 @@ export async function untilIdle({ port }: Served, withinMs = 60_000): Promise<vo
   }
 }
 
+/** Waits until the server has taken `count` requests for answers since its start: they run, wait or are finished. */
+export async function untilTaken({ port }: Served, count: number, withinMs = 60_000): Promise<void> {
+  const waited = stopwatch()
+  for (;;) {
+    const { running, waiting } = await gauges(port)
+    const finished = sumOf(await metricsOf(port), 'request_success_total')
+    if (running + waiting + finished >= count) return
+    if (waited() > withinMs) {
+      throw new Error(
+        `expected ${count} requests, got ${JSON.stringify({ running, waiting, finished })} after ${withinMs} ms`,
+      )
+    }
+    await sleep(10)
+  }
+}
+
 /** What is still held compared with `before`; waits a while for what ends by itself. Throws when handles stay. */
 export async function requireNoHandles(served: Served, before: Holding): Promise<Holding> {
   const waited = stopwatch()
@@ -25,7 +41,7 @@ export async function requireNoHandles(served: Served, before: Holding): Promise
     const left = Object.entries(now.resources).filter(([kind, count]) => count > (before.resources[kind] ?? 0))
     const descriptors = (now.descriptors ?? 0) - (before.descriptors ?? 0)
     if (left.length === 0 && descriptors <= 0) return now
-    if (waited() > 10_000) {
+    if (waited() > 60_000) {
       throw new Error(`expected the handles of the start, got ${descriptors} more files and ${JSON.stringify(left)}`)
     }
     await sleep(200)
@@ -35,10 +51,7 @@ export async function requireNoHandles(served: Served, before: Holding): Promise
 /** Counters of one server agree with each other. Returns answers that were finished. */
 export async function requireSoundMetrics(port: number): Promise<number> {
   const metrics = await metricsOf(port)
-  const sum = (name: string): number =>
-    [...metrics]
-      .filter(([key]) => key.split('{')[0] === `heterospec:${name}`)
-      .reduce((total, [, value]) => total + value, 0)
+  const sum = (name: string): number => sumOf(metrics, name)
   const finished = sum('request_success_total')
   const facts: Readonly<Record<string, boolean>> = {
     'no answer in work': sum('num_requests_running') === 0 && sum('num_requests_waiting') === 0,
@@ -61,6 +74,13 @@ async function metricsOf(port: number): Promise<Map<string, number>> {
   const { text } = await ask(port, '/metrics')
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
   return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ')))]))
+}
+
+/** Of all labels. */
+function sumOf(metrics: ReadonlyMap<string, number>, name: string): number {
+  return [...metrics]
+    .filter(([key]) => key.split('{')[0] === `heterospec:${name}`)
+    .reduce((total, [, value]) => total + value, 0)
 }
 
 async function gauges(port: number): Promise<{ readonly running: number; readonly waiting: number }> {

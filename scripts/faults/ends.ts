@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { untilTaken } from './checks.ts'
 import { askKnown, learn } from './good.ts'
 import { openRandom } from './random.ts'
 import { startServer, type ServeOptions, type Served } from './server.ts'
@@ -30,7 +31,7 @@ export async function runTerm(options: ServeOptions, drainSeconds: number): Prom
   served.child.kill('SIGTERM')
   const late = await visit(served.port, 1).catch(() => undefined)
   if (late && late.status !== 503) throw new Error(`expected a 503 after SIGTERM, got ${late.status}`)
-  const ended = await Promise.race([served.ended, sleep(1000 * drainSeconds + 20_000).then(() => 'late')])
+  const ended = await Promise.race([served.ended, sleep(1000 * drainSeconds + 60_000).then(() => 'late')])
   const endedMs = performance.now() - began
   if (ended !== 0) throw new Error(`expected exit code 0 after SIGTERM, got ${ended}: ${served.log().slice(-500)}`)
   const report = { signal: 'SIGTERM' as const, endedMs, ...(await counted(clients)) }
@@ -71,16 +72,16 @@ export function requireWhole(folder: string): void {
 
 // ---------------------------------------------------------------------------------------------------------------
 
-/** Clients whose answers take a while; resolves when some of them are at work. */
-async function load({ port }: Served): Promise<Promise<Answered | undefined>[]> {
-  const clients = Array.from({ length: AT_WORK }, (_, index) => visit(port, index).catch(() => undefined))
-  await sleep(300)
+/** Clients whose answers take a while; resolves when the server has taken them all. */
+async function load(served: Served): Promise<Promise<Answered | undefined>[]> {
+  const clients = Array.from({ length: AT_WORK }, (_, index) => visit(served.port, index).catch(() => undefined))
+  await untilTaken(served, AT_WORK)
   return clients
 }
 
 /** One client; undefined when the connection ends without a whole answer. */
 async function visit(port: number, index: number): Promise<Answered | undefined> {
-  const body = { messages: [{ role: 'user', content: `red blue ${index}` }], max_tokens: 300, ignore_eos: true }
+  const body = { messages: [{ role: 'user', content: `red blue ${index}` }], max_tokens: 1500, ignore_eos: true }
   using wire = await open(port)
   wire.socket.write(request('/v1/chat/completions', JSON.stringify({ ...body, stream: index % 2 === 0 })))
   await wire.until((bytes) => firstAnswer(bytes) !== undefined)

@@ -1,7 +1,7 @@
 /** More than the server has room for: full contexts, long prompts side by side, a full queue. */
 import { requireSoundMetrics, untilIdle } from './checks.ts'
 import type { Served } from './server.ts'
-import { ask, type Answered } from './wire.ts'
+import { firstAnswer, open, request, type Answered, type Wire } from './wire.ts'
 
 /** What became of the requests. */
 export interface FullReport {
@@ -21,10 +21,13 @@ export async function runFull(served: Served, context: number, rounds: number): 
       ...[context - 1, context - 2, context, context + 1, 4 * context],
       ...new Array<number>(27).fill(context - 20),
     ]
-    const answers = await Promise.all(
-      lengths.map(async (length, index) => ({ length, answer: await fill(port, length, index) })),
+    // The server stands still until all are sent: else a slow client would find it idle again and again.
+    served.child.kill('SIGSTOP')
+    const wires = await Promise.all(lengths.map((length, index) => fill(port, length, index))).finally(() =>
+      served.child.kill('SIGCONT'),
     )
-    for (const { length, answer } of answers) counts[outcome(answer, length, context)]++
+    const answers = await Promise.all(wires.map(answerOf))
+    answers.forEach((answer, index) => counts[outcome(answer, lengths[index] ?? 0, context)]++)
     await untilIdle(served)
   }
   if (counts.refused === 0 || counts.answered === 0 || counts.tooLong === 0) {
@@ -36,10 +39,21 @@ export async function runFull(served: Served, context: number, rounds: number): 
 
 // ---------------------------------------------------------------------------------------------------------------
 
-/** A prompt of `length` tokens and an answer until nothing more fits. */
-function fill(port: number, length: number, seed: number): Promise<Answered> {
+/** Sends a prompt of `length` tokens and asks for an answer until nothing more fits. */
+async function fill(port: number, length: number, seed: number): Promise<Wire> {
   const prompt = Array.from({ length }, (_, index) => 3 + ((index * 7 + seed) % 200))
-  return ask(port, '/v1/completions', { prompt, max_tokens: 100_000, ignore_eos: true, seed })
+  const wire = await open(port)
+  const body = JSON.stringify({ prompt, max_tokens: 100_000, ignore_eos: true, seed })
+  await new Promise((resolve) => wire.socket.write(request('/v1/completions', body), resolve))
+  return wire
+}
+
+async function answerOf(wire: Wire): Promise<Answered> {
+  using asked = wire
+  await asked.until((bytes) => firstAnswer(bytes) !== undefined)
+  const found = firstAnswer(asked.received())
+  if (found) return found.answer
+  throw new Error(`expected an answer, got ${asked.received().slice(0, 200) || 'nothing'}`)
 }
 
 function outcome({ status, headers, text }: Answered, length: number, context: number): keyof FullReport {

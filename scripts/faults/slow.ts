@@ -38,7 +38,7 @@ export async function runSlow(served: Served, clients: number, seconds: number):
   const wrong = found.find(({ status }) => status !== 408 && status !== undefined)
   if (wrong) throw new Error(`expected a 408 for a client that is too slow, got ${wrong.status}`)
   // Node looks every few seconds; a busy machine is later still.
-  if (longestMs > 1000 * seconds + 30_000) throw new Error(`a slow client held its connection for ${longestMs} ms`)
+  if (longestMs > 1000 * seconds + 60_000) throw new Error(`a slow client held its connection for ${longestMs} ms`)
   if (state.right === 0) throw new Error('expected answers for others beside slow clients, got none')
   await untilIdle(served)
   await requireNoHandles(served, before)
@@ -65,6 +65,8 @@ async function trickle(
   for (let at = head; !state.over; at++) {
     wire.socket.write(whole.charAt(at))
     await Promise.race([sleep(BETWEEN_MS), wire.closed])
+    // Reads what has come before it writes on: a write that fails would lose the 408.
+    await new Promise((resolve) => setImmediate(resolve))
   }
   return { status: firstAnswer(wire.received())?.answer.status, ms: performance.now() - began }
 }

@@ -28,11 +28,13 @@ describe('serve', () => {
     const url = await urlOf(running)
     const body = { model: 'mine', prompt: 'secretword', max_tokens: 40, ignore_eos: true }
     const first = (await (await post(`${url}/v1/completions`, body)).json()) as { choices: { text: string }[] }
-    const working = post(`${url}/v1/completions`, { ...body, max_tokens: 300 })
     await post(`${url}/tokenize`, { content: 'secretword' })
+    // The head of a stream comes when its answer has begun.
+    const working = await post(`${url}/v1/completions`, { ...body, max_tokens: 300, stream: true })
     running.child.kill('SIGTERM')
-    const last = (await (await working).json()) as typeof first
-    expect(last.choices[0]?.text.startsWith(first.choices[0]!.text)).toBe(true)
+    const events = (await working.text()).split('\n\n').filter((event) => event.startsWith('data: {'))
+    const pieces = events.map((event) => (JSON.parse(event.slice(6)) as typeof first).choices[0]?.text ?? '')
+    expect(pieces.join('').startsWith(first.choices[0]!.text)).toBe(true)
     const ended = await running.ended
     expect(ended).toMatchObject({ code: 0, signal: null })
     expect(ended.stdout.trimEnd().split('\n')).toHaveLength(1)
