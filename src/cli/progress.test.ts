@@ -1,5 +1,5 @@
 import { PassThrough } from 'node:stream'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { createProgress, createPullReport, type ProgressOutput } from './progress.ts'
 
 function output(isTTY: boolean): { stream: ProgressOutput; text: () => string } {
@@ -22,6 +22,8 @@ describe('createProgress', () => {
   })
 
   it('says nothing about what is done at once', () => {
+    // The clock stands still: at once is at once.
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(1000)
     for (const isTTY of [true, false]) {
       const { stream, text } = output(isTTY)
       const progress = createProgress('loading', 'count', { output: stream })
@@ -30,6 +32,7 @@ describe('createProgress', () => {
       progress.stop()
       expect(text()).toBe('')
     }
+    clock.mockRestore()
   })
 
   it('draws a bar on a terminal and removes it', async () => {

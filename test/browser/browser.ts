@@ -1,8 +1,17 @@
 /** The browser of this machine, and what accessibility tests look for. */
+import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import axe, { type AxeResults } from 'axe-core'
-import type { Page } from 'playwright-core'
+import { chromium, type Browser, type Page } from 'playwright-core'
+
+/** Longest wait for anything in the browser: a machine under load takes its time, and a test may take two minutes. */
+export const PATIENCE_MS = 100_000
+
+/** Starts the browser. */
+export function launch(executablePath: string): Promise<Browser> {
+  return chromium.launch({ executablePath, timeout: PATIENCE_MS })
+}
 
 /** A Chromium of this machine, or nothing. */
 export function findBrowser(): string | undefined {
@@ -16,7 +25,8 @@ export function findBrowser(): string | undefined {
   return candidates.find((path) => {
     try {
       accessSync(path, constants.X_OK)
-      return true
+      // Some systems have a script of this name that only says where to get the browser.
+      return spawnSync(path, ['--version'], { stdio: 'ignore' }).status === 0
     } catch {
       return false
     }

@@ -1,10 +1,10 @@
 /** The page under hands: what a click, a second click and a key do while answers come, and where the focus is afterwards. */
-import { chromium, type Browser, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Engine } from '../../src/engine/index.ts'
 import { createApp, listen, type Listening } from '../../src/server/index.ts'
 import { closeTiny, openTiny } from '../server/open.ts'
-import { findBrowser, violations } from './browser.ts'
+import { findBrowser, launch, violations } from './browser.ts'
 import { ask, openPage, send, setUp, slowly } from './page.ts'
 
 const executable = findBrowser()
@@ -28,7 +28,7 @@ async function answering(): Promise<Page> {
 beforeAll(async () => {
   engine = await openTiny()
   slow = await listen(createApp(slowly(engine), { modelNames: ['tiny'] }), { host: '127.0.0.1', port: 0 })
-  if (executable !== undefined) browser = await chromium.launch({ executablePath: executable })
+  if (executable !== undefined) browser = await launch(executable)
 })
 
 // Whatever a test did not stop would keep the server's place from the next one.

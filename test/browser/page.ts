@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import type { Engine, GenerateEvent, GenerateRequest } from '../../src/engine/index.ts'
+import { PATIENCE_MS } from './browser.ts'
 
 /** Opens a view; whatever the page complains about or asks of others is collected. `url` ends with a slash. */
 export async function openPage(
@@ -15,6 +16,7 @@ export async function openPage(
 ): Promise<Page> {
   const { url, view = '', options, complaints = [] } = wish
   const page = await browser.newPage({ viewport: { width: 1400, height: 900 }, ...options })
+  page.setDefaultTimeout(PATIENCE_MS)
   page.on('console', (message) => complaints.push(`console: ${message.text()}`))
   page.on('pageerror', (error) => complaints.push(`error: ${error.message}`))
   page.on('request', (request) => {

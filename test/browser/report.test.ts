@@ -6,14 +6,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { renderLoad } from '../../src/bench/load/report/page.ts'
 import { renderPage } from '../../src/bench/report/index.ts'
 import { showInterval } from '../../src/bench/statistics.ts'
 import { benchDocument } from '../fixtures/bench-document.ts'
 import { loadDocument, peer } from '../fixtures/load-document.ts'
-import { findBrowser, violations } from './browser.ts'
+import { findBrowser, launch, PATIENCE_MS, violations } from './browser.ts'
 
 const executable = findBrowser()
 const documents = {
@@ -34,6 +34,7 @@ const complaints: string[] = []
 /** Opens a page of its own; whatever it complains about is collected. */
 async function open(name: Name, options: BrowserContextOptions = {}): Promise<Page> {
   const page = await browser!.newPage({ viewport: { width: 1200, height: 900 }, ...options })
+  page.setDefaultTimeout(PATIENCE_MS)
   page.on('console', (message) => complaints.push(`console: ${message.text()}`))
   page.on('pageerror', (error) => complaints.push(`error: ${error.message}`))
   page.on('request', (request) => {
@@ -54,7 +55,7 @@ describe.skipIf(executable === undefined)(title, () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'heterospec-report-'))
     for (const [name, html] of Object.entries(pages)) await writeFile(join(folder, `${name}.html`), html)
-    browser = await chromium.launch({ executablePath: executable! })
+    browser = await launch(executable!)
   })
 
   afterAll(async () => {
@@ -134,10 +135,15 @@ describe.skipIf(executable === undefined)(title, () => {
 
   it('copies the command', async () => {
     const page = await open('usual')
-    // It says so for two seconds only: waiting begins before the click.
-    const said = page.locator('#copy', { hasText: /Copied|Selected/ }).waitFor()
+    // It says so for two seconds only, and a look from here may come later: the page takes it down.
+    await page.evaluate(`{
+      window.said = []
+      const button = document.getElementById('copy')
+      const watch = { childList: true, characterData: true, subtree: true }
+      new MutationObserver(() => window.said.push(button.textContent)).observe(button, watch)
+    }`)
     await page.locator('#copy').click()
-    await said
+    await expect.poll(() => page.evaluate('window.said.join()')).toMatch(/Copied|Selected/)
     expect(await page.locator('#command').textContent()).toBe(documents.usual.provenance.command)
     await page.close()
   })

@@ -3,13 +3,13 @@ import { once } from 'node:events'
 import { truncate, writeFile } from 'node:fs/promises'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { chromium, type Browser, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Engine } from '../../src/engine/index.ts'
 import { makeRound } from '../../src/page/data/rounds.fixture.ts'
 import { createApp, listen, type Listening, type ServerOptions } from '../../src/server/index.ts'
 import { closeTiny, openTiny } from '../server/open.ts'
-import { findBrowser, violations } from './browser.ts'
+import { findBrowser, launch, PATIENCE_MS, violations } from './browser.ts'
 import { ask, openPage, send, setUp, slowly, withParts } from './page.ts'
 
 const executable = findBrowser()
@@ -55,7 +55,7 @@ const alarm = (page: Page): Promise<string | null> => page.locator('.alarm').fir
 
 beforeAll(async () => {
   engine = await openTiny()
-  if (executable !== undefined) browser = await chromium.launch({ executablePath: executable })
+  if (executable !== undefined) browser = await launch(executable)
 })
 
 afterAll(async () => {
@@ -123,6 +123,7 @@ describe.skipIf(executable === undefined)(title, () => {
   it('finds a server that was away', async () => {
     const url = await serve(engine)
     const page = await browser!.newPage()
+    page.setDefaultTimeout(PATIENCE_MS)
     await page.route('**/props', (route) => route.abort())
     await page.goto(url)
     const problem = page.getByRole('alert').filter({ hasText: 'The server does not answer' })
