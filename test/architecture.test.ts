@@ -2,7 +2,8 @@
  * The walls between the layers, as tests: who may import whom, which outside package lives where, who may touch the
  * process, and how long a file may be. The table below is the rule; `docs/architecture.md` explains it.
  */
-import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { dirname, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
@@ -146,12 +147,27 @@ const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf
   .filter((path) => /\.tsx?$/.test(path) && !/\.(test|fixture)\.ts$/.test(path))
   .map(readSource)
 
-/** Every file but what is fetched or made: paths with forward slashes. */
-function repositoryFiles(folder = ''): string[] {
+/** Every file but what is fetched or made: as git knows them, so that nothing counts which a machine or a test left here. */
+function repositoryFiles(): string[] {
+  try {
+    const args = ['ls-files', '-z', '--cached', '--others', '--exclude-standard']
+    const paths = execFileSync('git', args, { cwd: root, stdio: ['ignore', 'pipe', 'ignore'], maxBuffer: 2 ** 26 })
+      .toString()
+      .split('\0')
+    const found = paths.filter((path) => path !== '' && statSync(join(root, path), { throwIfNoEntry: false })?.isFile())
+    if (found.length > 0) return found
+  } catch {
+    // No git here, or no clone.
+  }
+  return filesBelow('')
+}
+
+/** Paths with forward slashes. */
+function filesBelow(folder: string): string[] {
   const made = ['node_modules', 'dist', 'coverage', '.git']
   return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = folder === '' ? entry.name : `${folder}/${entry.name}`
-    if (entry.isDirectory()) return made.includes(entry.name) ? [] : repositoryFiles(path)
+    if (entry.isDirectory()) return made.includes(entry.name) ? [] : filesBelow(path)
     return [path]
   })
 }

@@ -6,6 +6,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { TestProject } from 'vitest/node'
 import { makeTinyModel } from '../scripts/make-tiny-model.ts'
 import { kernelReport } from '../src/ffi/index.ts'
@@ -26,8 +27,20 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const tinyModelPath = join(folder, 'tiny.gguf')
   await makeTinyModel(tinyModelPath, { weightType: 'q8_0' })
   project.provide('tinyModelPath', tinyModelPath)
-  const model = await resolveModel()
-  project.provide('modelPath', model.path)
+  project.provide('modelPath', await defaultModel())
   kernelReport()
   return () => rm(folder, { recursive: true, force: true })
+}
+
+/** Asks again where fetching failed: one refusal of a registry says nothing about the tests. */
+async function defaultModel(): Promise<string> {
+  for (const waitMs of [10_000, 30_000, 60_000]) {
+    try {
+      return (await resolveModel()).path
+    } catch (error) {
+      console.error(`the default model could not be fetched, again in ${waitMs / 1000} s:`, error)
+      await pause(waitMs)
+    }
+  }
+  return (await resolveModel()).path
 }
