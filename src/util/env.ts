@@ -1,4 +1,5 @@
 /** The only reader of environment variables and of the process's surroundings outside `cli/`. */
+import { readFileSync } from 'node:fs'
 import { cpus, homedir, platform } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { UsageError } from './errors.ts'
@@ -106,13 +107,25 @@ export function nodeProgram(): string {
   return process.execPath
 }
 
-/** Whether a process of this machine still runs. A process of another user counts as running. */
+/**
+ * Whether a process of this machine still runs. A process of another user counts as running; one that ended and whose
+ * parent did not ask how (in containers often nobody does) does not.
+ */
 export function processAlive(id: number): boolean {
   try {
     process.kill(id, 0)
-    return true
+    return !isZombie(id)
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}
+
+function isZombie(id: number): boolean {
+  if (platform() !== 'linux') return false
+  try {
+    return /^\d+ \(.*\) [ZX] /s.test(readFileSync(`/proc/${id}/stat`, 'utf8'))
+  } catch {
+    return false
   }
 }
 
