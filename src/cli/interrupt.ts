@@ -64,8 +64,7 @@ export async function openUnlessAborted<Opened extends AsyncDisposable>(
   open: () => Promise<Opened>,
 ): Promise<Opened> {
   const opened = await open()
-  if (!signal.aborted) return opened
-  await opened[Symbol.asyncDispose]()
+  if (signal.aborted) await opened[Symbol.asyncDispose]()
   throwIfAborted(signal)
   return opened
 }

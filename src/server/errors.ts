@@ -2,7 +2,7 @@
  * What goes wrong, as OpenAI's error object with the right status. One table from our own errors to HTTP; whatever is in
  * no table is our mistake, and its words stay in the log.
  */
-import { HeterospecError, type ErrorCode } from '../util/errors.ts'
+import { HeterospecError, systemErrorCode, type ErrorCode } from '../util/errors.ts'
 
 /** Statuses that this server answers errors with. */
 export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 413 | 415 | 500 | 503
@@ -101,5 +101,5 @@ export function bodyError(text: string, contentType: string | undefined): ApiErr
 
 /** The client left while its body was read. Nobody hears the answer, but the log shall not call it a failure. */
 function isGone(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ECONNRESET'
+  return systemErrorCode(error) === 'ECONNRESET'
 }

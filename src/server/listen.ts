@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { Server, ServerOptions } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
-import { UsageError } from '../util/errors.ts'
+import { systemErrorCode, UsageError } from '../util/errors.ts'
 import type { ServerApp } from './types.ts'
 
 /** Where to listen. */
@@ -62,10 +62,9 @@ export async function listen(
 /** Says which of both is at fault. */
 function cannotListen(error: unknown, host: string, port: number): UsageError {
   const why = error instanceof Error ? error.message : String(error)
-  const about = (key: 'code' | 'syscall'): string =>
-    error instanceof Error && key in error ? String((error as NodeJS.ErrnoException)[key]) : ''
+  const isUnknown = error instanceof Error && 'syscall' in error && error.syscall === 'getaddrinfo'
   const message =
-    about('syscall') === 'getaddrinfo' || HOST_ERRORS.includes(about('code'))
+    isUnknown || HOST_ERRORS.includes(systemErrorCode(error) ?? '')
       ? `expected an address of this machine, got ${host} (${why}); choose another with --host`
       : `expected a free port, got ${host}:${port} (${why}); choose another with --port`
   return new UsageError('bad-option', message, { cause: error })

@@ -5,12 +5,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { open, readFile, rename, rm, stat, statfs } from 'node:fs/promises'
-import { HeterospecError, UsageError, throwIfAborted } from '../util/errors.ts'
-
-/** `code` of a system error (`ENOENT`, ...), `undefined` for anything else. */
-export function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
-}
+import { HeterospecError, UsageError, systemErrorCode, throwIfAborted } from '../util/errors.ts'
 
 /** Size of a regular file, `undefined` where there is none. */
 export async function fileBytes(path: string): Promise<number | undefined> {
@@ -18,7 +13,7 @@ export async function fileBytes(path: string): Promise<number | undefined> {
     const found = await stat(path)
     return found.isFile() ? found.size : undefined
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].includes(errorCode(error) ?? '')) return undefined
+    if (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].includes(systemErrorCode(error) ?? '')) return undefined
     throw error
   }
 }
@@ -39,7 +34,7 @@ export function diskFull(folder: string, bytes: number, got: string): Heterospec
 
 /** Turns errors of writing into a folder into sentences; errors that already speak pass. */
 export function explainDiskError(error: unknown, folder: string, bytes: number): unknown {
-  const code = errorCode(error)
+  const code = systemErrorCode(error)
   if (error instanceof HeterospecError || code === undefined) return error
   if (['ENOSPC', 'EDQUOT', 'EFBIG'].includes(code)) return diskFull(folder, bytes, `a full disk (${code})`)
   if (['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST'].includes(code)) {
@@ -82,7 +77,7 @@ export async function readJson(path: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(path, 'utf8')) as unknown
   } catch (error) {
-    if (error instanceof SyntaxError || ['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) return undefined
+    if (error instanceof SyntaxError || ['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? '')) return undefined
     throw error
   }
 }

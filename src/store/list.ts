@@ -5,7 +5,8 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { readEnvironment } from '../util/env.ts'
-import { errorCode, fileBytes, readJson, writeJson } from './disk.ts'
+import { systemErrorCode } from '../util/errors.ts'
+import { fileBytes, readJson, writeJson } from './disk.ts'
 import type { StoredModel } from './types.ts'
 
 /** One file of a pulled model. */
@@ -72,7 +73,7 @@ async function folders(root: string): Promise<string[]> {
     const entries = await readdir(root, { withFileTypes: true })
     return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name)
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) return []
+    if (['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? '')) return []
     throw error
   }
 }

@@ -7,8 +7,7 @@ import { randomUUID } from 'node:crypto'
 import { open, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { processAlive, processId } from '../util/env.ts'
-import { UsageError } from '../util/errors.ts'
-import { errorCode } from './disk.ts'
+import { systemErrorCode, UsageError } from '../util/errors.ts'
 import { pause } from './pause.ts'
 
 export interface LockOptions {
@@ -94,7 +93,8 @@ async function create(path: string, content: string): Promise<boolean> {
     return true
   } catch (error) {
     // Windows answers EPERM while a file of that name is being deleted.
-    if (errorCode(error) === 'EEXIST' || (errorCode(error) === 'EPERM' && (await readOwner(path)))) return false
+    if (systemErrorCode(error) === 'EEXIST' || (systemErrorCode(error) === 'EPERM' && (await readOwner(path))))
+      return false
     throw error
   }
 }
@@ -108,7 +108,7 @@ async function readOwner(path: string): Promise<Owner | undefined> {
     const [, host = ''] = /"host":"([^"]*)"/.exec(text) ?? []
     return { id, pid: Number(pid), host, beat: `${id} ${mtimeMs}` }
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined
+    if (systemErrorCode(error) === 'ENOENT') return undefined
     throw error
   }
 }

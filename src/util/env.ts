@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { cpus, homedir, platform } from 'node:os'
 import { delimiter, join } from 'node:path'
-import { UsageError } from './errors.ts'
+import { systemErrorCode, UsageError } from './errors.ts'
 
 export interface Environment {
   /** Folder for models and measurements (`HETEROSPEC_CACHE`, else the platform's convention). */
@@ -116,7 +116,7 @@ export function processAlive(id: number): boolean {
     process.kill(id, 0)
     return !isZombie(id)
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+    return systemErrorCode(error) === 'EPERM'
   }
 }
 

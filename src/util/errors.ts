@@ -55,3 +55,8 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted)
     throw new UsageError('aborted', 'the work was stopped by its abort signal', { cause: signal.reason })
 }
+
+/** `code` of a system error (`ENOENT`, ...), `undefined` for anything else. */
+export function systemErrorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+}

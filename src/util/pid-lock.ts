@@ -1,7 +1,7 @@
 /** A file that names the process at work: for work that nobody should wait for, but that must not be done twice at once. */
 import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { processAlive, processId } from './env.ts'
-import { UsageError } from './errors.ts'
+import { systemErrorCode, UsageError } from './errors.ts'
 
 /** Takes the lock until disposed. `refusal` is thrown as `busy` where the process of that number holds it. */
 export function takePidLock(path: string, refusal: (owner: number) => string): Disposable {
@@ -10,7 +10,7 @@ export function takePidLock(path: string, refusal: (owner: number) => string): D
       create(path)
       return { [Symbol.dispose]: () => rmSync(path, { force: true }) }
     } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw error
+      if (systemErrorCode(error) !== 'EEXIST') throw error
       const content = read(path)
       if (content === undefined) continue // it was given back meanwhile
       const isHeld = isAlive(content) || attempt > MOST_ATTEMPTS
@@ -32,7 +32,7 @@ function create(path: string): void {
   try {
     linkSync(own, path)
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') throw error
+    if (systemErrorCode(error) === 'EEXIST') throw error
     writeFileSync(path, String(processId()), { flag: 'wx' }) // a file system without links
   } finally {
     rmSync(own, { force: true })
@@ -44,7 +44,7 @@ function read(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined
+    if (systemErrorCode(error) === 'ENOENT') return undefined
     throw error
   }
 }
@@ -58,7 +58,7 @@ function removeDead(path: string, content: string): void {
   try {
     create(guard)
   } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error
+    if (systemErrorCode(error) !== 'EEXIST') throw error
     const holder = read(guard)
     if (holder !== undefined && !isAlive(holder)) rmSync(guard, { force: true })
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
@@ -73,8 +73,4 @@ function removeDead(path: string, content: string): void {
 
 function isAlive(owner: string): boolean {
   return Number(owner) > 0 && processAlive(Number(owner))
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined
 }
